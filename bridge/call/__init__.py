@@ -1,0 +1,1 @@
+"""Layer 3: one call from ring to hang-up."""

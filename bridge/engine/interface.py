@@ -1,0 +1,62 @@
+"""The one interface between calls and engines. A call never knows which engine it has.
+
+An engine lives in a process of its own and is driven by `bridge.engine.worker`, from one thread: `open` a
+slot for a persona, `step` it with one caller frame at a time, `close` it. Caller audio is the clock: each step takes
+one 80 ms caller frame per slot and gives back exactly one 80 ms agent frame for it, so an engine neither sleeps nor reads a
+clock. Work that takes longer than a step belongs in threads of the engine; its results come out in a later step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bridge.facts.speech import AgentFrame, Wish
+from bridge.persona.schema import Persona
+
+Frame = npt.NDArray[np.float32]
+"""One 80 ms frame: float32, shape (1920,), 24 kHz mono, full scale ±1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a slot needs to know of its call. `seed` names the slot's own stream of random numbers."""
+
+    persona: Persona
+    seed: int = 0
+    caller_transcript: bool = True
+
+
+class Engine(Protocol):
+    """See the module's docstring. A failure in one slot raises from `step` only if every slot is lost."""
+
+    name: str
+
+    @property
+    def capacity(self) -> int:
+        """Number of slots; slots are numbered 0 … capacity − 1."""
+
+    def prepare(self, persona: Persona) -> None:
+        """Do beforehand what would make the first call of this persona wait. May be slow; may be repeated."""
+
+    def open(self, slot: int, seat: Seat) -> None:
+        """Seat a call. Must be quick for a prepared persona. Nothing of the slot's former call may remain."""
+
+    def step(self, frames: Mapping[int, Frame]) -> dict[int, AgentFrame]:
+        """Take one caller frame for each of some open slots; give one agent frame for each of the same slots."""
+
+    def say(self, slot: int, text: str, wish: Wish | None = None) -> None:
+        """Speak a line of the bridge's own (idle question, goodbye) next; then set `wish` on its last frame."""
+
+    def digit(self, slot: int, digit: str) -> None:
+        """The caller pressed a key; recognition should not take its tone for words."""
+
+    def close(self, slot: int) -> None:
+        """Free the slot. Threads that still work for it must not disturb its next call."""
+
+    def render(self, text: str, language: str) -> bytes:
+        """Speak a line outside any call: 8 kHz mu-law, or empty bytes if this engine cannot."""

@@ -1,0 +1,133 @@
+"""The messages between the bridge server and an engine process: msgpack, tagged, each behind a 4-byte length.
+
+A call is named by `occupant`, a number that is never used twice in a process, and not by its slot: a frame that was under
+way when a slot changed hands is thus recognised as stale and dropped.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import msgspec
+
+from bridge.facts.speech import AgentFrame, Wish
+
+HEADER: Final = struct.Struct("<I")
+"""Length of the message that follows, in bytes, unsigned little-endian."""
+
+MAX_MESSAGE: Final = 4 * 1024 * 1024
+"""A longer message is a fault of the program, not of a caller: 4 MiB hold a persona and a minute of speech."""
+
+
+class Prepare(msgspec.Struct, tag=True, frozen=True):
+    """Server → engine: load this persona (the JSON of its schema) under `key`."""
+
+    key: str
+    persona: str
+
+
+class Open(msgspec.Struct, tag=True, frozen=True):
+    """Server → engine: seat `occupant` for the persona prepared under `key`."""
+
+    occupant: int
+    key: str
+    seed: int
+    caller_transcript: bool = True
+
+
+class CallerFrame(msgspec.Struct, tag=True, frozen=True):
+    """Server → engine: frame number `number` (from 0) of the caller, 1920 float32 little-endian samples."""
+
+    occupant: int
+    number: int
+    pcm: bytes
+
+
+class Say(msgspec.Struct, tag=True, frozen=True):
+    """Server → engine: speak a line of the bridge's own, then wish."""
+
+    occupant: int
+    text: str
+    wish: Wish | None = None
+
+
+class Key(msgspec.Struct, tag=True, frozen=True):
+    """Server → engine: the caller pressed a key."""
+
+    occupant: int
+    digit: str
+
+
+class Close(msgspec.Struct, tag=True, frozen=True):
+    """Server → engine: the call is over."""
+
+    occupant: int
+
+
+class Render(msgspec.Struct, tag=True, frozen=True):
+    """Server → engine: speak a line outside any call; answered by `Rendered` with the same `request`."""
+
+    request: int
+    text: str
+    language: str
+
+
+class Ready(msgspec.Struct, tag=True, frozen=True):
+    """Engine → server: loaded; first message of a process. `details` is for the health page."""
+
+    engine: str
+    capacity: int
+    details: dict[str, str] = {}
+
+
+class Prepared(msgspec.Struct, tag=True, frozen=True):
+    """Engine → server: the persona under `key` is ready, or `error` says in words why it never will be."""
+
+    key: str
+    error: str = ""
+
+
+class Opened(msgspec.Struct, tag=True, frozen=True):
+    """Engine → server: `occupant` is seated, or `error` says in words why not."""
+
+    occupant: int
+    error: str = ""
+
+
+class Answer(msgspec.Struct, tag=True, frozen=True):
+    """Engine → server: the agent frame for caller frame `number`."""
+
+    occupant: int
+    number: int
+    frame: AgentFrame
+
+
+class Rendered(msgspec.Struct, tag=True, frozen=True):
+    """Engine → server: the speech asked for, 8 kHz mu-law."""
+
+    request: int
+    ulaw: bytes
+
+
+class Beat(msgspec.Struct, tag=True, frozen=True):
+    """Engine → server: alive. Sent each second; carries what the process has used and counted since its start."""
+
+    cpu_seconds: float
+    rss_bytes: int
+    steps: int
+    dropped_frames: int
+
+
+ToEngine = Prepare | Open | CallerFrame | Say | Key | Close | Render
+FromEngine = Ready | Prepared | Opened | Answer | Rendered | Beat
+
+_encoder = msgspec.msgpack.Encoder()
+to_engine = msgspec.msgpack.Decoder(ToEngine)
+from_engine = msgspec.msgpack.Decoder(FromEngine)
+
+
+def pack(message: ToEngine | FromEngine) -> bytes:
+    """Encode one message with its length in front."""
+    body = _encoder.encode(message)
+    return HEADER.pack(len(body)) + body

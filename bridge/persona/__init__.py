@@ -1,0 +1,1 @@
+"""Layer 1: persona files. The closed schema, its report with line numbers, the model prompt."""

@@ -1,0 +1,138 @@
+"""The closed schema of a persona file: who answers, what they know, what they must never talk about.
+
+Every model refuses keys it does not know, so that a typing error is reported instead of ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+"""ITU-T E.164: a plus, then a country code and number of at most 15 digits together; seven digits is the shortest in use."""
+
+
+def _e164(number: str) -> str:
+    if not E164.fullmatch(number):
+        raise ValueError(f"{number!r} is not a phone number in E.164 form, like +12025550143")
+    return number
+
+
+PhoneNumber = Annotated[str, AfterValidator(_e164)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=600)]
+"""One thing to say or to know: not empty, at most 600 characters (about 40 seconds of speech)."""
+
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+
+
+class Closed(BaseModel):
+    """Base of every part of a persona: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fact(Closed):
+    """Something the persona may say: `ask` lists ways in which callers ask for it, `answer` is said word for word."""
+
+    ask: tuple[Line, ...] = Field(min_length=1)
+    answer: Line
+
+
+class BlockedTopic(Closed):
+    """A topic the agent must never talk about.
+
+    `words` and `phrases` are matched on whole words whatever the case, accents, spacing or punctuation; a
+    trailing `*` matches any ending (`antibiotic*`). `examples` are questions on the topic that need not contain any of those words.
+    """
+
+    topic: Word
+    words: tuple[Word, ...] = ()
+    phrases: tuple[Word, ...] = ()
+    examples: tuple[Line, ...] = ()
+
+    @model_validator(mode="after")
+    def _blocks_something(self) -> BlockedTopic:
+        if not (self.words or self.phrases):
+            raise ValueError("a blocked topic needs at least one entry under words or phrases")
+        return self
+
+
+class AfterRefusals(Closed):
+    """What happens when the gate has refused `count` times in one call; `say` is spoken first."""
+
+    count: int = Field(default=3, ge=1, le=20)
+    action: Literal["continue", "transfer", "hangup"] = "continue"
+    say: Line | None = None
+
+
+class Limits(Closed):
+    """How long a call may last and how long a silence may be, in seconds; and the lines spoken then."""
+
+    call_seconds: int = Field(default=1800, ge=30, le=14_400)
+    idle_seconds: int = Field(default=15, ge=3, le=600)
+    idle_question: Line = "Are you still there?"
+    goodbye: Line = "Thank you for calling. Goodbye."
+
+
+class Listening(Closed):
+    """How the CPU engine takes turns: `wait_ms` of silence end the caller's turn; `barge_in` lets callers interrupt."""
+
+    wait_ms: int = Field(default=416, ge=200, le=3000)
+    barge_in: bool = True
+
+
+class Unknown(Closed):
+    """What the CPU engine says where no fact fits: it asks again, then offers a person or apologises."""
+
+    ask_again: Line = "I'm sorry, I didn't quite catch that. Could you say it another way?"
+    offer_transfer: Line = "I'm afraid I can't answer that. Would you like me to put you through to a person?"
+    give_up: Line = "I'm sorry, I can't help with that one. Is there anything else I can do for you?"
+    threshold: float = Field(default=0.50, ge=0.0, le=1.0)
+
+
+class Sampling(Closed):
+    """Sampling of the PersonaPlex model; the defaults are those it was trained with."""
+
+    text_temperature: float = Field(default=0.7, ge=0.0, le=2.0)
+    text_top_k: int = Field(default=25, ge=1, le=500)
+    audio_temperature: float = Field(default=0.8, ge=0.0, le=2.0)
+    audio_top_k: int = Field(default=250, ge=1, le=2048)
+
+
+class Persona(Closed):
+    """One business on the telephone. `name` is the file's name without `.yaml`."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    business: Word
+    description: Line
+    agent_name: Word
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] = "en"
+    numbers: tuple[PhoneNumber, ...] = ()
+    voice: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] = "NATF2"
+
+    greeting: Line
+    consent: Line | None = None
+    facts: tuple[Fact, ...] = ()
+    information: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+
+    blocked: tuple[BlockedTopic, ...] = ()
+    refusal: Line
+    after_refusals: AfterRefusals = AfterRefusals()
+
+    transfer: PhoneNumber | None = None
+    transfer_say: Line = "One moment, I'm putting you through."
+    limits: Limits = Limits()
+    listening: Listening = Listening()
+    unknown: Unknown = Unknown()
+    sampling: Sampling = Sampling()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Persona:
+        if len(set(self.numbers)) != len(self.numbers):
+            twice = sorted({n for n in self.numbers if self.numbers.count(n) > 1})
+            raise ValueError(f"numbers: {', '.join(twice)} is listed twice")
+        if self.after_refusals.action == "transfer" and self.transfer is None:
+            raise ValueError("after_refusals: action is transfer, but the persona has no transfer number")
+        return self
