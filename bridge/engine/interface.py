@@ -1,8 +1,8 @@
 """The one interface between calls and engines. A call never knows which engine it has.
 
-An engine lives in a process of its own and is driven by `bridge.engine.worker`, from one thread: `open` a
-slot for a persona, `step` it with one caller frame at a time, `close` it. Caller audio is the clock: each step takes
-one 80 ms caller frame per slot and gives back exactly one 80 ms agent frame for it, so an engine neither sleeps nor reads a
+An engine lives in a process of its own and is driven by `bridge.engine.worker`, from one thread: `open` a slot for
+a persona, `step` it with one caller frame at a time, `close` it. Caller audio is the clock: each step takes one 80 ms
+caller frame per slot and gives back exactly one 80 ms agent frame for it, so an engine neither sleeps nor reads a
 clock. Work that takes longer than a step belongs in threads of the engine; its results come out in a later step.
 """
 

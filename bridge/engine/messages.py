@@ -1,7 +1,7 @@
 """The messages between the bridge server and an engine process: msgpack, tagged, each behind a 4-byte length.
 
-A call is named by `occupant`, a number that is never used twice in a process, and not by its slot: a frame that was under
-way when a slot changed hands is thus recognised as stale and dropped.
+A call is named by `occupant`, a number that is never used twice in a process, and not by its slot: a frame that was
+under way when a slot changed hands is thus recognised as stale and dropped.
 """
 
 from __future__ import annotations

@@ -31,5 +31,5 @@ class EngineError(BridgeError):
     """An engine cannot start, or has stopped."""
 
 
-class EngineFull(EngineError):
+class EngineFullError(EngineError):
     """Every slot of the engine is taken."""

@@ -1,8 +1,8 @@
 """The two audio formats of a call and the frame that joins them.
 
 The telephone side is G.711 mu-law, 8 kHz, mono (ITU-T G.711); the model side is float32 PCM, 24 kHz, mono. One
-*frame* is 80 ms on both sides, because the codec of the model steps at 12.5 Hz. 80 ms are exactly four telephone packets of
-20 ms, so framing leaves no remainder.
+*frame* is 80 ms on both sides, because the codec of the model steps at 12.5 Hz. 80 ms are exactly four telephone
+packets of 20 ms, so framing leaves no remainder.
 """
 
 PHONE_RATE = 8_000

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
-"""ITU-T E.164: a plus, then a country code and number of at most 15 digits together; seven digits is the shortest in use."""
+"""ITU-T E.164: a plus, then country code and number, at most 15 digits together; seven is the shortest in use."""
 
 
 def _e164(number: str) -> str:
@@ -43,8 +43,8 @@ class Fact(Closed):
 class BlockedTopic(Closed):
     """A topic the agent must never talk about.
 
-    `words` and `phrases` are matched on whole words whatever the case, accents, spacing or punctuation; a
-    trailing `*` matches any ending (`antibiotic*`). `examples` are questions on the topic that need not contain any of those words.
+    `words` and `phrases` are matched on whole words whatever the case, accents, spacing or punctuation; a trailing
+    `*` matches any ending (`antibiotic*`). `examples` are questions on the topic that need not contain those words.
     """
 
     topic: Word
