@@ -41,7 +41,10 @@ class Engine(Protocol):
         """Number of slots; slots are numbered 0 … capacity − 1."""
 
     def prepare(self, persona: Persona) -> None:
-        """Do beforehand what would make the first call of this persona wait. May be slow; may be repeated."""
+        """Do beforehand what would make the first call of this persona wait. May be slow; may be repeated.
+
+        The one method that is called from a second thread, while others step: live calls must not wait for it.
+        """
 
     def open(self, slot: int, seat: Seat) -> None:
         """Seat a call. Must be quick for a prepared persona. Nothing of the slot's former call may remain."""
