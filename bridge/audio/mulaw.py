@@ -28,7 +28,8 @@ def _encode_table() -> npt.NDArray[np.uint8]:
     segment = np.floor(np.log2(magnitude)).astype(np.int32) - 7
     code = (segment << 4) | ((magnitude >> (segment + 3)) & 0x0F)
     sign = np.where(sample < 0, 0x80, 0)
-    return (~(code | sign) & 0xFF).astype(np.uint8)
+    ulaw: npt.NDArray[np.uint8] = (~(code | sign) & 0xFF).astype(np.uint8)
+    return ulaw
 
 
 _DECODE = _decode_table()
@@ -50,7 +51,8 @@ def decode_float(ulaw: bytes | bytearray | memoryview) -> npt.NDArray[np.float32
 
 def encode(pcm: npt.NDArray[np.int16]) -> bytes:
     """Int16 samples to mu-law bytes at the same rate."""
-    return _ENCODE[pcm.view(np.uint16) >> 2].tobytes()
+    ulaw: npt.NDArray[np.uint8] = _ENCODE[pcm.view(np.uint16) >> 2]
+    return ulaw.tobytes()
 
 
 def encode_float(pcm: npt.NDArray[np.float32]) -> bytes:
@@ -61,4 +63,5 @@ def encode_float(pcm: npt.NDArray[np.float32]) -> bytes:
 def to_int16(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
     """Float32 samples (full scale ±1) to int16, clipped; what is not a number becomes silence."""
     scaled = np.rint(np.nan_to_num(pcm, posinf=1.0, neginf=-1.0) * 32768.0)
-    return np.clip(scaled, -32768, 32767).astype(np.int16)
+    clipped: npt.NDArray[np.int16] = np.clip(scaled, -32768, 32767).astype(np.int16)
+    return clipped

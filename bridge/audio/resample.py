@@ -4,8 +4,8 @@ Why our own: block resamplers (soxr, libsamplerate) hold back 40 to 240 ms, and 
 The ratio of 8 to 24 kHz is exact, so 160 samples become 480 and 1920 become 640, without remainder.
 
 The filter has minimum phase: its delay in the middle of the telephone band is a fraction of a millisecond where a
-linear-phase one of the same length takes three. Its taps and the samples are held on binary grids so coarse that every sum is exact in
-float64. The order of summation, and with it the chunking, then cannot change a single bit of the result.
+linear-phase one of the same length takes three. Its taps and the samples are held on binary grids so coarse that
+every sum is exact in float64. The order of summation, and with it the chunking, then cannot change a single bit.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def design(up: int, down: int) -> npt.NDArray[np.float64]:
     )
     taps = signal.minimum_phase(linear, method="homomorphic", n_fft=1 << 15, half=False)
     taps = taps / taps.sum() * up
-    return np.rint(taps * _TAP_GRID) / _TAP_GRID
+    gridded: npt.NDArray[np.float64] = np.rint(taps * _TAP_GRID) / _TAP_GRID
+    return gridded
 
 
 class Resampler:

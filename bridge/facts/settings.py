@@ -36,12 +36,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on. 0.0.0.0 listens on every interface.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on. 0 picks a free one.")
     public_url: OptionalText = Field(
-        None, description="The https:// address under which Twilio reaches this server. Signatures are checked against it."
+        None, description="The https:// address under which Twilio reaches this server; signatures are made over it."
     )
 
     # -- the engine
     engine: EngineName = Field("cascade", description="cascade (CPU), echo (tests) or personaplex (GPU).")
-    slots: OptionalCount = Field(None, description="Calls at once. Empty: what the engine thinks this machine can hold.")
+    slots: OptionalCount = Field(None, description="Calls at once. Empty: what the engine thinks this machine holds.")
     watchdog_seconds: float = Field(
         15.0, ge=1, le=600, description="An engine process silent for this long is replaced."
     )
@@ -94,10 +94,10 @@ class Settings(BaseSettings):
         description="Hugging Face token of type Read, for `callbridge model download`.",
         validation_alias=AliasChoices("hf_token", "HF_TOKEN"),
     )
-    weights: Literal["bf16", "int8", "fp8"] = Field("bf16", description="How the temporal weights are held: bf16, int8, fp8.")
+    weights: Literal["bf16", "int8", "fp8"] = Field("bf16", description="How the temporal weights are held.")
     device: str = Field("auto", description="cuda, cuda:1, cpu; auto takes the first GPU and otherwise the CPU.")
-    custom_voice_dir: Path = Field(Path("voices"), description="Folder of the voices made with `callbridge voices add`.")
-    closing_tag: bool = Field(False, description="1 ends the model's prompt with </system> instead of the trained <system>.")
+    custom_voice_dir: Path = Field(Path("voices"), description="Folder of voices made by `callbridge voices add`.")
+    closing_tag: bool = Field(False, description="1 ends the prompt with </system> instead of the trained <system>.")
     caller_transcript: bool = Field(True, description="0 leaves the caller's side out of PersonaPlex transcripts.")
 
     # -- running

@@ -1,0 +1,106 @@
+"""From a carrier's packets to an unbroken row of 80 ms frames.
+
+Packets have any length, may be missing, late or too many. The model needs 12.5 frames a second whatever arrives, so
+missing spans become mu-law silence and surplus audio is dropped; both are bounded and counted. Time is a position on
+the stream, in samples at 8 kHz; "now" is handed in by the caller and never read from a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bridge.audio import mulaw
+from bridge.audio.resample import phone_to_model
+from bridge.facts.formats import PHONE_BYTES_PER_MS, PHONE_FRAME, ULAW_SILENCE
+
+MAX_AHEAD_MS = 1000
+"""Audio further ahead of real time than this is dropped: a carrier sends a burst after a stall, not the future."""
+
+PATIENCE_MS = 240
+"""How long nothing may arrive before silence takes its place: three frames, more than the jitter of a usable line."""
+
+GAP_MS = 10
+"""A timestamp this far ahead of what was received means lost audio; half a packet tells loss from rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFrame:
+    """Frame `number` (from 0): 640 mu-law bytes as received, and 1920 float32 samples at 24 kHz for the engine."""
+
+    number: int
+    ulaw: bytes
+    pcm: npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class IntakeCounters:
+    """In milliseconds of audio, except for packets."""
+
+    packets: int = 0
+    filled_ms: int = 0
+    late_ms: int = 0
+    surplus_ms: int = 0
+
+
+class Intake:
+    """Collects one stream. Owner: the call's listening task."""
+
+    def __init__(self) -> None:
+        """Begin at position 0; the first packet's timestamp becomes the origin."""
+        self.counters = IntakeCounters()
+        self._up = phone_to_model()
+        self._pending = bytearray()
+        self._position = 0
+        self._origin_ms: int | None = None
+        self._number = 0
+
+    @property
+    def position_ms(self) -> int:
+        """Milliseconds of stream taken in so far, silence for gaps included."""
+        return self._position // PHONE_BYTES_PER_MS
+
+    def accept(self, at_ms: int, ulaw: bytes, now_ms: float) -> Iterator[CallerFrame]:
+        """Take a packet that the carrier dates `at_ms`, at `now_ms` since the stream began; give whole frames."""
+        self.counters.packets += 1
+        if self._origin_ms is None:
+            self._origin_ms = at_ms
+        start = (at_ms - self._origin_ms) * PHONE_BYTES_PER_MS
+        latest = int((now_ms + MAX_AHEAD_MS) * PHONE_BYTES_PER_MS)
+        if start - self._position >= GAP_MS * PHONE_BYTES_PER_MS:
+            self._fill(min(start, latest) - self._position)
+        elif self._position - start >= GAP_MS * PHONE_BYTES_PER_MS:
+            late = min(self._position - start, len(ulaw))
+            self.counters.late_ms += late // PHONE_BYTES_PER_MS
+            ulaw = ulaw[late:]
+        room = max(0, latest - self._position)
+        if len(ulaw) > room:
+            self.counters.surplus_ms += (len(ulaw) - room) // PHONE_BYTES_PER_MS
+            ulaw = ulaw[:room]
+        self._pending += ulaw
+        self._position += len(ulaw)
+        yield from self._frames()
+
+    def catch_up(self, now_ms: float) -> Iterator[CallerFrame]:
+        """Fill with silence what should have arrived more than `PATIENCE_MS` before `now_ms`."""
+        if self._origin_ms is None:
+            return
+        self._fill(int((now_ms - PATIENCE_MS) * PHONE_BYTES_PER_MS) - self._position)
+        yield from self._frames()
+
+    def _fill(self, samples: int) -> None:
+        if samples <= 0:
+            return
+        self.counters.filled_ms += samples // PHONE_BYTES_PER_MS
+        self._pending += bytes([ULAW_SILENCE]) * samples
+        self._position += samples
+
+    def _frames(self) -> Iterator[CallerFrame]:
+        while len(self._pending) >= PHONE_FRAME:
+            ulaw = bytes(self._pending[:PHONE_FRAME])
+            del self._pending[:PHONE_FRAME]
+            yield CallerFrame(self._number, ulaw, self._up.process(mulaw.decode_float(ulaw)))
+            self._number += 1
