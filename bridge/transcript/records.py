@@ -1,0 +1,224 @@
+"""The record of a call: one JSON object to a line, in the order in which things became known.
+
+All times are milliseconds of one clock, the caller's own audio: millisecond 0 is the first sample of the stream.
+A file begins with `call` and, unless the process died, finishes with `ended`. Records are only ever added. A reader
+orders what was said by `start_ms`, because a line is written when its fact is known: the agent's words once they have
+been heard, the caller's once they have been understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from bridge.facts.speech import Action, Speaker, Verdict
+
+FORMAT: Final = 1
+"""Version of the line format, written into `call`. A reader refuses no version: it reports lines it cannot read."""
+
+How = Literal[
+    "caller_hung_up",
+    "agent_goodbye",
+    "gate_hangup",
+    "transfer",
+    "idle",
+    "too_long",
+    "engine_full",
+    "engine_failed",
+    "carrier_lost",
+    "protocol_error",
+    "shutdown",
+    "internal_error",
+]
+"""How a call ended. A file without an `ended` line belongs to a call in progress, or to a process that died."""
+
+Carrier = Literal["twilio", "sip", "browser"]
+
+
+class Call(msgspec.Struct, frozen=True, tag_field="type", tag="call"):
+    """The first line. `started_at` is ISO 8601 in UTC (`utc_text`); only this and `ended_at` are wall-clock times."""
+
+    call_id: str
+    persona: str
+    from_number: str = msgspec.field(name="from")
+    to_number: str = msgspec.field(name="to")
+    carrier: Carrier
+    carrier_id: str
+    started_at: str
+    engine: str
+    format: int = FORMAT
+
+
+class CallerSaid(msgspec.Struct, frozen=True, tag_field="type", tag="caller_said"):
+    """Words recognised from the caller, complete."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+
+
+class AgentSaid(msgspec.Struct, frozen=True, tag_field="type", tag="agent_said"):
+    """A piece of the agent's text (it keeps its leading space) that the caller has heard.
+
+    `proven` where a mark of the carrier came back for it; otherwise the playout account alone says so.
+    """
+
+    text: str
+    turn: int
+    start_ms: int
+    end_ms: int
+    proven: bool = True
+
+
+class AgentUnheard(msgspec.Struct, frozen=True, tag_field="type", tag="agent_unheard"):
+    """Text that was made and taken back at `at_ms`, before the caller could hear it to its end."""
+
+    text: str
+    turn: int
+    at_ms: int
+    reason: Literal["caller_spoke", "gate", "call_ended"]
+
+
+class VerdictRecord(msgspec.Struct, frozen=True, tag_field="type", tag="verdict"):
+    """The topic gate stopped something; the fields are those of `bridge.facts.speech.Verdict`.
+
+    `audible` is true if the caller heard any of what was withheld, which is what the gate exists to prevent.
+    """
+
+    phrase: str
+    topic: str
+    speaker: Speaker
+    action: Action
+    at_ms: int
+    withheld: str = ""
+    audible: bool = False
+
+    @classmethod
+    def of(cls, verdict: Verdict, *, audible: bool = False) -> VerdictRecord:
+        """The record of a verdict as the engine sent it."""
+        return cls(
+            phrase=verdict.phrase,
+            topic=verdict.topic,
+            speaker=verdict.speaker,
+            action=verdict.action,
+            at_ms=verdict.at_ms,
+            withheld=verdict.withheld,
+            audible=audible,
+        )
+
+
+class DigitPressed(msgspec.Struct, frozen=True, tag_field="type", tag="digit"):
+    """The caller pressed a key. With redaction `digit` is empty, so that presses are counted and not read."""
+
+    digit: str
+    at_ms: int
+
+
+class Problem(msgspec.Struct, frozen=True, tag_field="type", tag="problem"):
+    """Something went wrong that a person should know of. `what` is our own words, never the caller's."""
+
+    what: str
+    at_ms: int
+
+
+class Ended(msgspec.Struct, frozen=True, tag_field="type", tag="ended"):
+    """The last line. `seconds` is the length of the caller's audio; `counters` what the call counted."""
+
+    how: How
+    reason: str
+    ended_at: str
+    seconds: float
+    counters: dict[str, int] = {}
+
+
+Record = Call | CallerSaid | AgentSaid | AgentUnheard | VerdictRecord | DigitPressed | Problem | Ended
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A line that is no record: its number in the file, from 1, and why. `why` never quotes the line."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file held. `unfinished` means that its last line was cut short, as by a `kill -9`; that is no fault."""
+
+    records: tuple[Record, ...]
+    faults: tuple[Fault, ...] = ()
+    unfinished: bool = False
+
+    @property
+    def call(self) -> Call | None:
+        """The header, if it could be read."""
+        return next((record for record in self.records if isinstance(record, Call)), None)
+
+    @property
+    def ended(self) -> Ended | None:
+        """The end, unless the call is in progress or its process died."""
+        return next((record for record in reversed(self.records) if isinstance(record, Ended)), None)
+
+
+def encode(record: Record) -> bytes:
+    """One line with its line feed. Half of a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
+    try:
+        return _encoder.encode(record) + b"\n"
+    except UnicodeEncodeError:
+        return _encoder.encode(msgspec.convert(_mended(record), type(record))) + b"\n"
+
+
+def decode(line: bytes) -> Record:
+    """Read one line. Raises `ValueError` (msgspec's errors are) where it is no record."""
+    return _decoder.decode(line)
+
+
+def read(data: bytes) -> Reading:
+    """Read a whole file. Lines that cannot be read are reported, except an unfinished last one."""
+    *lines, rest = data.split(b"\n")
+    records: list[Record] = []
+    faults: list[Fault] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            records.append(decode(line))
+        except ValueError as error:
+            faults.append(Fault(number, _why(error)))
+    if rest:
+        with suppress(ValueError):  # nothing but its line feed is missing, or the line is lost
+            records.append(decode(rest))
+    return Reading(tuple(records), tuple(faults), unfinished=bool(rest))
+
+
+def write(records: Iterable[Record]) -> bytes:
+    """A whole file."""
+    return b"".join(map(encode, records))
+
+
+def utc_text(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, such as 2026-01-31T09:30:00.000Z: as text it sorts by time."""
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a time zone says nothing about UTC")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _why(error: ValueError) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return "a JSON object, but not of a form this version knows"
+    return "not a line of JSON"
+
+
+def _mended(record: Record) -> dict[str, object]:
+    fields = msgspec.to_builtins(record)
+    return {
+        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        for name, value in fields.items()
+    }
