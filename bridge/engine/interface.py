@@ -43,7 +43,7 @@ class Engine(Protocol):
     def prepare(self, persona: Persona) -> None:
         """Do beforehand what would make the first call of this persona wait. May be slow; may be repeated.
 
-        The one method that is called from a second thread, while others step: live calls must not wait for it.
+        Called from a second thread, like `render`, while other slots step: live calls must not wait for it.
         """
 
     def open(self, slot: int, seat: Seat) -> None:
@@ -62,4 +62,4 @@ class Engine(Protocol):
         """Free the slot. Threads that still work for it must not disturb its next call."""
 
     def render(self, text: str, language: str) -> bytes:
-        """Speak a line outside any call: 8 kHz mu-law, or empty bytes if this engine cannot."""
+        """Speak a line outside any call: 8 kHz mu-law, or empty bytes if this engine cannot. See `prepare`."""

@@ -20,6 +20,29 @@ MAX_MESSAGE: Final = 4 * 1024 * 1024
 """A longer message is a fault of the program, not of a caller: 4 MiB hold a persona and a minute of speech."""
 
 
+class Configure(msgspec.Struct, tag=True, frozen=True):
+    """Server → engine: first message of a process. It goes through the socket because arguments are public.
+
+    `slots` of 0 leaves the number to the engine. The `llm_` fields configure the cascade engine's language model; an
+    empty `llm_base_url` means that answers come from the persona's facts.
+    """
+
+    engine: str
+    slots: int = 0
+    llm_base_url: str = ""
+    llm_model: str = ""
+    llm_api_key: str = ""
+    llm_temperature: float = 0.3
+    llm_top_p: float = 0.9
+    llm_max_tokens: int = 200
+    model_dir: str = ""
+    weights: str = "bf16"
+    device: str = "auto"
+    custom_voice_dir: str = ""
+    closing_tag: bool = False
+    log_level: str = "info"
+
+
 class Prepare(msgspec.Struct, tag=True, frozen=True):
     """Server → engine: load this persona (the JSON of its schema) under `key`."""
 
@@ -119,7 +142,7 @@ class Beat(msgspec.Struct, tag=True, frozen=True):
     dropped_frames: int
 
 
-ToEngine = Prepare | Open | CallerFrame | Say | Key | Close | Render
+ToEngine = Configure | Prepare | Open | CallerFrame | Say | Key | Close | Render
 FromEngine = Ready | Prepared | Opened | Answer | Rendered | Beat
 
 _encoder = msgspec.msgpack.Encoder()

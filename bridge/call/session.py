@@ -1,0 +1,370 @@
+"""One call, from the first packet to the hang-up.
+
+Three tasks share a call and end together: one listens to the carrier, one speaks what the engine says, one keeps the
+time. Whichever of them finds that the call is over says so once, in `_finish`; the rest is clearing up.
+
+    carrier ─▶ listen ─▶ intake ─▶ slot ─▶ speak ─▶ playout account ─▶ carrier
+                 marks ───────────────────────────────▲
+    keep_time ─▶ fills stalled input, asks idle callers, ends calls that are too long
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+import numpy as np
+
+from bridge.audio import mulaw
+from bridge.audio.intake import CallerFrame, Intake
+from bridge.audio.playout import Piece, Playout
+from bridge.audio.resample import model_to_phone
+from bridge.call.leg import Leg
+from bridge.call.slot import Slot
+from bridge.facts.errors import CarrierError, EngineError
+from bridge.facts.events import Audio, Clear, Digit, Ended, Malformed, Played, SendAudio, SendMark, Started
+from bridge.facts.formats import MODEL_FRAME, PHONE_BYTES_PER_MS, PHONE_FRAME
+from bridge.facts.speech import AgentFrame, Wish
+from bridge.persona.schema import Persona
+from bridge.transcript import records
+from bridge.transcript.records import How
+
+CHECK_SECONDS: Final = 0.1
+"""How often the time is looked at: fine enough for stalls (240 ms) and coarse enough to cost nothing."""
+
+MARK_GRACE_SECONDS: Final = 2.0
+"""A mark that is not back this long after its audio should have ended will not come."""
+
+OVERTIME_SECONDS: Final = 15.0
+"""A call that is over its length, and whose caller talks over every goodbye, ends so much later all the same."""
+
+NO_MEDIA_SECONDS: Final = 10.0
+"""A stream that brings no audio for so long has lost its caller, whatever its socket says."""
+
+
+class Recorder(Protocol):
+    """Takes both voices; see `bridge.call.recording`."""
+
+    def caller(self, ulaw: bytes) -> None:
+        """The caller's audio in order, 8 kHz mu-law."""
+
+    def agent(self, at: int, ulaw: bytes) -> None:
+        """Agent audio that is heard from sample `at` on."""
+
+    def cut(self, at: int) -> None:
+        """Nothing of the agent is heard after sample `at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended; `reason` in words."""
+
+    how: How
+    reason: str
+
+
+class CallSession:
+    """Owner of everything that one call holds. `run` it once."""
+
+    def __init__(
+        self,
+        leg: Leg,
+        slot: Slot,
+        persona: Persona,
+        write: Callable[[records.Record], None],
+        clock: Callable[[], float],
+        utc_now: Callable[[], str],
+        *,
+        apology: bytes = b"",
+        recorder: Recorder | None = None,
+    ) -> None:
+        """`write` takes the records of the call, `clock` gives monotonic seconds, `utc_now` ISO 8601.
+
+        `apology` is 8 kHz mu-law, played when the engine fails.
+        """
+        self.persona = persona
+        self._leg, self._slot, self._write, self._clock, self._utc_now = leg, slot, write, clock, utc_now
+        self._apology, self._recorder = apology, recorder
+        self._intake = Intake()
+        self._playout = Playout()
+        self._down = model_to_phone()
+        self._silent_before = True
+        self._began = clock()
+        self._heard_media = False
+        self._last_media = self._began
+        self._over: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._idle = IdleWatch(persona.limits.idle_seconds)
+        self._parting: _Parting | None = None
+        self._ending_as: How = "agent_goodbye"
+        self._too_long_said = False
+        self._malformed = 0
+        self._verdicts = 0
+
+    async def run(self) -> Outcome:
+        """Hold the call to its end. Cancelling it ends the call as a shutdown of the server."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(part) for part in (self._listen(), self._speak(), self._keep_time())]
+                outcome = await self._over
+                for task in tasks:
+                    task.cancel()
+        except asyncio.CancelledError:
+            outcome = Outcome("shutdown", "the server was stopped")
+            raise
+        except BaseExceptionGroup:
+            outcome = Outcome("internal_error", "an error of the bridge; its log has the details")
+            raise
+        finally:
+            self._slot.close()
+            self._wind_up(outcome)
+        await self._leg.close(1000, outcome.reason)
+        return outcome
+
+    def stop(self, how: How, reason: str) -> None:
+        """End the call from outside."""
+        self._finish(how, reason)
+
+    @property
+    def now_ms(self) -> int:
+        """The call's clock."""
+        return self._now() // PHONE_BYTES_PER_MS
+
+    # -- listening
+
+    async def _listen(self) -> None:
+        try:
+            async for event in self._leg.events():
+                match event:
+                    case Audio(at_ms, ulaw):
+                        self._take_audio(at_ms, ulaw)
+                    case Played(generation, mark):
+                        self._heard(self._playout.played(generation, mark), proven=True)
+                    case Digit(digit):
+                        self._idle.activity(self._elapsed())
+                        self._slot.digit(digit)
+                        self._write(records.DigitPressed(digit, self.now_ms))
+                    case Malformed(why):
+                        self._malformed += 1
+                        self._write(records.Problem(f"an unreadable message was passed over: {why}", self.now_ms))
+                    case Ended(reason):
+                        self._finish("caller_hung_up", reason)
+                        return
+                    case Started():
+                        pass  # the stream was taken up before the call began
+        except CarrierError as error:
+            self._finish("protocol_error", str(error))
+            await self._leg.close(error.close_code, str(error))
+            return
+        self._finish("carrier_lost", "the carrier's connection broke off")
+
+    def _take_audio(self, at_ms: int, ulaw: bytes) -> None:
+        now = self._clock()
+        self._last_media = now
+        if not self._heard_media:
+            # The call's clock begins with the first sample; a packet arrives when its last sample has been spoken.
+            self._heard_media = True
+            self._began = now - len(ulaw) / PHONE_BYTES_PER_MS / 1000
+        for frame in self._intake.accept(at_ms, ulaw, (now - self._began) * 1000):
+            self._push(frame)
+
+    def _push(self, frame: CallerFrame) -> None:
+        self._slot.push(frame)
+        if self._recorder:
+            self._recorder.caller(frame.ulaw)
+
+    # -- speaking
+
+    async def _speak(self) -> None:
+        try:
+            while True:
+                await self._say_frame(await self._slot.next())
+        except EngineError as error:
+            await self._apologise(str(error))
+
+    async def _say_frame(self, frame: AgentFrame) -> None:
+        for said in frame.caller:
+            self._write(records.CallerSaid(said.text, said.start_ms, said.end_ms))
+        for verdict in frame.verdicts:
+            self._verdicts += 1
+            self._ending_as = "gate_hangup" if verdict.action == "hangup" else self._ending_as
+            self._write(records.VerdictRecord.of(verdict))
+        if frame.caller_speaking or frame.agent_speaking:
+            self._idle.activity(self._elapsed(), caller=frame.caller_speaking)
+        if frame.flush:
+            await self._clear(by_gate=bool(frame.verdicts))
+        now = self._now()
+        silent = not frame.pcm
+        needed = not silent or bool(frame.text) or frame.wish is not None
+        if not needed and not self._playout.room_for_silence(now, PHONE_FRAME):
+            return
+        ulaw = self._to_phone(frame.pcm)
+        piece = self._playout.send(now, PHONE_FRAME, frame.text, frame.turn, marked=frame.wish is not None)
+        if self._recorder:
+            self._recorder.agent(piece.start, ulaw)
+        if piece.mark is None:
+            await self._leg.send(SendAudio(ulaw))
+        else:
+            await self._leg.send(SendAudio(ulaw), SendMark(self._playout.generation, piece.mark))
+        if frame.wish and self._parting is None:
+            self._parting = _Parting(frame.wish, piece)
+
+    def _to_phone(self, pcm: bytes) -> bytes:
+        """One frame at 24 kHz as 640 mu-law bytes. Two silent frames in a row need no filter: its tail is gone."""
+        if not pcm and self._silent_before:
+            return SILENT_FRAME
+        self._silent_before = not pcm
+        samples = np.frombuffer(pcm, np.float32) if pcm else np.zeros(MODEL_FRAME, np.float32)
+        return mulaw.encode_float(self._down.process(samples))
+
+    async def _clear(self, *, by_gate: bool = False) -> None:
+        self._take_back(self._now(), "gate" if by_gate else "caller_spoke")
+        self._parting = None  # a goodbye that was interrupted is none
+        self._ending_as = "agent_goodbye"
+        await self._leg.send(Clear())
+
+    def _take_back(self, now: int, reason: Literal["caller_spoke", "gate", "call_ended"]) -> None:
+        for piece in self._playout.clear(now):
+            if piece.text:
+                self._write(records.AgentUnheard(piece.text, piece.turn, now // PHONE_BYTES_PER_MS, reason))
+        if self._recorder:
+            self._recorder.cut(now)
+
+    async def _apologise(self, why: str) -> None:
+        """The engine is gone: tell the caller in a voice that was made beforehand, then end the call."""
+        self._write(records.Problem(why, self.now_ms))
+        await self._clear()
+        if not self._apology:
+            self._finish("engine_failed", why)
+            return
+        self._ending_as = "engine_failed"
+        now = self._now()
+        piece = self._playout.send(now, len(self._apology), marked=True)
+        if self._recorder:
+            self._recorder.agent(piece.start, self._apology)
+        assert piece.mark is not None
+        await self._leg.send(SendAudio(self._apology), SendMark(self._playout.generation, piece.mark))
+        self._parting = _Parting("hangup", piece, why)
+
+    def _heard(self, pieces: list[Piece], *, proven: bool) -> None:
+        for piece in pieces:
+            if piece.text:
+                self._write(records.AgentSaid(piece.text, piece.turn, piece.start_ms, piece.end_ms, proven))
+            if self._parting and piece.mark == self._parting.piece.mark:
+                self._part(self._parting)
+
+    def _part(self, parting: _Parting) -> None:
+        if parting.wish == "transfer":
+            self._finish("transfer", "the caller is put through to a person")
+        else:
+            self._finish(self._ending_as, parting.reason)
+
+    # -- time
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            elapsed = self._elapsed()
+            if self._clock() - self._last_media > NO_MEDIA_SECONDS:
+                self._finish("carrier_lost", f"no audio came for {NO_MEDIA_SECONDS:g} s")
+                return
+            if self._heard_media:
+                for frame in self._intake.catch_up(elapsed * 1000):
+                    self._push(frame)
+            if self._parting:
+                ends = self._parting.piece.end_ms / 1000
+                if elapsed > ends + MARK_GRACE_SECONDS:
+                    self._heard(self._playout.presumed(self._now()), proven=False)
+                continue
+            self._mind_limits(elapsed)
+
+    def _mind_limits(self, elapsed: float) -> None:
+        limits = self.persona.limits
+        if elapsed > limits.call_seconds + OVERTIME_SECONDS:
+            self._finish("too_long", f"the call lasted longer than {limits.call_seconds} s")
+        elif elapsed > limits.call_seconds and not self._too_long_said:
+            self._too_long_said = True
+            self._ending_as = "too_long"
+            self._slot.say(limits.goodbye, "hangup")
+        elif (step := self._idle.due(elapsed)) == "ask":
+            self._slot.say(limits.idle_question)
+        elif step == "end":
+            self._ending_as = "idle"
+            self._slot.say(limits.goodbye, "hangup")
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._began
+
+    def _now(self) -> int:
+        """The call's clock in samples at 8 kHz."""
+        return int(self._elapsed() * 1000 * PHONE_BYTES_PER_MS)
+
+    # -- the end
+
+    def _finish(self, how: How, reason: str) -> None:
+        if not self._over.done():
+            self._over.set_result(Outcome(how, reason))
+
+    def _wind_up(self, outcome: Outcome) -> None:
+        """Write what is known of the last words, and how the call ended."""
+        now = self._now()
+        self._heard(self._playout.presumed(now), proven=False)
+        self._take_back(now, "call_ended")
+        counted = self._intake.counters
+        self._write(
+            records.Ended(
+                outcome.how,
+                outcome.reason,
+                self._utc_now(),
+                round(self._intake.position_ms / 1000, 3),
+                {
+                    "packets": counted.packets,
+                    "filled_ms": counted.filled_ms,
+                    "late_ms": counted.late_ms,
+                    "surplus_ms": counted.surplus_ms,
+                    "skipped_silence_ms": self._playout.skipped_ms,
+                    "unreadable_messages": self._malformed,
+                    "verdicts": self._verdicts,
+                },
+            )
+        )
+
+
+SILENT_FRAME: Final = mulaw.encode(np.zeros(PHONE_FRAME, np.int16))
+"""80 ms of mu-law silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parting:
+    """The call ends in this way once this piece has been heard."""
+
+    wish: Wish
+    piece: Piece
+    reason: str = "the goodbye was heard"
+
+
+class IdleWatch:
+    """When to ask a silent caller, and when to give up. Times are seconds of the call."""
+
+    def __init__(self, idle_seconds: float) -> None:
+        """The wait before the question, and once more after it."""
+        self._wait = idle_seconds
+        self._quiet_since = 0.0
+        self._asked = False
+        self._done = False
+
+    def activity(self, at: float, *, caller: bool = True) -> None:
+        """Somebody spoke. The caller's words answer the question; the agent's only begin the wait anew."""
+        self._quiet_since = at
+        if caller:
+            self._asked = self._done = False
+
+    def due(self, at: float) -> str:
+        """"ask", "end" or nothing, each at most once for a silence."""
+        if self._done or at - self._quiet_since < self._wait:
+            return ""
+        self._quiet_since = at
+        self._done = self._asked
+        self._asked = True
+        return "end" if self._done else "ask"

@@ -1,0 +1,27 @@
+"""What a call sees of its engine: one slot, frames in, frames out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bridge.audio.intake import CallerFrame
+from bridge.facts.speech import AgentFrame, Wish
+
+
+class Slot(Protocol):
+    """One call's place in an engine, in whatever process that engine runs."""
+
+    def push(self, frame: CallerFrame) -> None:
+        """Hand over a caller frame. Never waits; a frame that finds no room is dropped and counted."""
+
+    async def next(self) -> AgentFrame:
+        """The next agent frame. Raises `EngineError` when the engine has stopped."""
+
+    def say(self, text: str, wish: Wish | None = None) -> None:
+        """Have the engine speak a line of the bridge's own next, and then wish."""
+
+    def digit(self, digit: str) -> None:
+        """Tell the engine of a key."""
+
+    def close(self) -> None:
+        """Give the slot back. May be repeated."""

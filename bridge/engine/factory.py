@@ -1,0 +1,18 @@
+"""From an engine's name to the engine. Imports happen here, so that no process loads an engine it does not run."""
+
+from __future__ import annotations
+
+from bridge.engine.interface import Engine
+from bridge.engine.messages import Configure
+from bridge.facts.errors import EngineError
+
+
+def build(configuration: Configure) -> Engine:
+    """Load the engine that `configuration` names. May take a while; raises `EngineError` in words."""
+    match configuration.engine:
+        case "echo":
+            from bridge.engine.echo.engine import DEFAULT_SLOTS, EchoEngine
+
+            return EchoEngine(configuration.slots or DEFAULT_SLOTS)
+        case unknown:
+            raise EngineError(f"there is no engine called {unknown!r}; there are cascade, echo and personaplex")

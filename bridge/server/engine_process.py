@@ -1,0 +1,405 @@
+"""The supervised engine process: started, watched, replaced; and the slots in it that calls hold.
+
+All of it runs in the event loop and none of it waits for the engine: frames go out through a bounded socket buffer
+and come back as messages. When the process ends or falls silent, every call in it is told (its next frame raises
+`EngineError`), and a new process is started, after a pause that doubles with each failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import secrets
+import socket
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from bridge.audio.intake import CallerFrame
+from bridge.engine import messages
+from bridge.facts.errors import EngineError, EngineFullError
+from bridge.facts.speech import AgentFrame, Wish
+from bridge.persona.schema import Persona
+
+log = logging.getLogger("bridge.engine")
+
+MAX_WRITE_BUFFER: Final = 8 * 1024 * 1024
+"""Bytes of caller frames that may wait for the engine process to read (80 ms of a thousand calls)."""
+
+MAX_ANSWERS: Final = 25
+"""Agent frames that may wait for their call, two seconds; then the oldest are dropped and counted."""
+
+READY_SECONDS: Final = 600.0
+"""Longest time an engine may take to load: 16 GB of weights from a slow disk."""
+
+RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
+"""Pauses before the first, second, … restart in a row."""
+
+State = Literal["starting", "ready", "down", "stopped"]
+
+
+class EngineSlot:
+    """One call's slot; see `bridge.call.slot.Slot`. Owner: the call."""
+
+    def __init__(self, process: EngineProcess, occupant: int) -> None:
+        """Made by `EngineProcess.open`."""
+        self.occupant = occupant
+        self.dropped = 0
+        self._process = process
+        self._answers: deque[AgentFrame] = deque()
+        self._arrived = asyncio.Event()
+        self._lost = ""
+        self._open = True
+
+    def push(self, frame: CallerFrame) -> None:
+        """Send the frame to the engine process; drop it, counted, if that process does not read."""
+        if self._open and not self._process.send_frame(
+            messages.CallerFrame(self.occupant, frame.number, frame.pcm.tobytes())
+        ):
+            self.dropped += 1
+
+    async def next(self) -> AgentFrame:
+        """Wait for the next agent frame."""
+        while not self._answers:
+            if self._lost:
+                raise EngineError(self._lost)
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._answers.popleft()
+
+    def say(self, text: str, wish: Wish | None = None) -> None:
+        """Speak a line of the bridge's own."""
+        self._process.send(messages.Say(self.occupant, text, wish))
+
+    def digit(self, digit: str) -> None:
+        """Pass a key on."""
+        self._process.send(messages.Key(self.occupant, digit))
+
+    def close(self) -> None:
+        """Give the slot back."""
+        if self._open:
+            self._open = False
+            self._process.release(self)
+
+    def deliver(self, frame: AgentFrame) -> None:
+        """Called by the process: an answer has come."""
+        if len(self._answers) >= MAX_ANSWERS:
+            self._answers.popleft()
+            self.dropped += 1
+        self._answers.append(frame)
+        self._arrived.set()
+
+    def lose(self, why: str) -> None:
+        """Called by the process: there will be no more answers."""
+        self._lost = why
+        self._arrived.set()
+
+
+@dataclass(slots=True)
+class EngineCounters:
+    """What the metrics show of the engine process; the last four are as of its last beat."""
+
+    restarts: int = 0
+    frames_refused: int = 0
+    cpu_seconds: float = 0.0
+    rss_bytes: int = 0
+    steps: int = 0
+    frames_dropped: int = 0
+
+
+class _Wire(asyncio.Protocol):
+    """Cuts the socket's bytes into messages."""
+
+    def __init__(self, process: EngineProcess, generation: int) -> None:
+        self._process = process
+        self._generation = generation
+        self._buffer = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        start = 0
+        header = messages.HEADER
+        while len(self._buffer) - start >= header.size:
+            (length,) = header.unpack_from(self._buffer, start)
+            if length > messages.MAX_MESSAGE:
+                self._process.lost(self._generation, "the engine process sent a message without measure")
+                return
+            end = start + header.size + length
+            if len(self._buffer) < end:
+                break
+            body = bytes(memoryview(self._buffer)[start + header.size : end])
+            self._process.received(self._generation, messages.from_engine.decode(body))
+            start = end
+        del self._buffer[:start]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._process.lost(self._generation, "the engine process has ended")
+
+
+@dataclass(slots=True)
+class _Running:
+    """What belongs to one life of the process."""
+
+    generation: int
+    process: asyncio.subprocess.Process | None = None
+    transport: asyncio.Transport | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    why: str = ""
+
+
+class EngineProcess:
+    """See the module's docstring. Owner: the server."""
+
+    def __init__(self, configuration: messages.Configure, watchdog_seconds: float) -> None:
+        """Nothing runs before `run`."""
+        self.configuration = configuration
+        self.counters = EngineCounters()
+        self.state: State = "starting"
+        self.details: dict[str, str] = {}
+        self.capacity = 0
+        self._watchdog = watchdog_seconds
+        self._slots: dict[int, EngineSlot] = {}
+        self._occupants = itertools.count(1)
+        self._generations = itertools.count(1)
+        self._running = _Running(0)
+        self._personas: dict[str, Persona] = {}
+        self._prepared: dict[str, str] = {}
+        self._waiting_for: dict[str, list[asyncio.Future[str]]] = {}
+        self._renders: dict[int, asyncio.Future[bytes]] = {}
+        self._requests = itertools.count(1)
+        self._ready = asyncio.Event()
+        self._beat = asyncio.Event()
+        self._stopping = False
+
+    @property
+    def name(self) -> str:
+        """Name of the engine."""
+        return self.configuration.engine
+
+    @property
+    def open_slots(self) -> int:
+        """Slots that calls hold now."""
+        return len(self._slots)
+
+    # -- life of the process
+
+    async def run(self) -> None:
+        """Keep a process running until cancelled or `stop`ped."""
+        failures = 0
+        try:
+            while not self._stopping:
+                self._running = _Running(next(self._generations))
+                lived = await self._live(self._running)
+                failures = 0 if lived else min(failures + 1, len(RESTART_SECONDS) - 1)
+                if self._stopping:
+                    break
+                self.counters.restarts += 1
+                log.error(
+                    "engine %s is down: %s; starting it again in %g s",
+                    self.name, self._running.why, RESTART_SECONDS[failures],
+                )  # fmt: skip
+                await asyncio.sleep(RESTART_SECONDS[failures])
+        finally:
+            self.state = "stopped"
+
+    async def _live(self, running: _Running) -> bool:
+        """One life of the process; whether it ever became ready."""
+        self.state = "starting"
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with contextlib.closing(theirs):
+            running.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bridge.engine.worker", str(theirs.fileno()), pass_fds=[theirs.fileno()]
+            )
+        running.transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: _Wire(self, running.generation), sock=ours
+        )
+        self._write(self.configuration)
+        try:
+            ready = await self._becomes_ready(running)
+            if ready:
+                await self._watch(running)
+        finally:
+            self._end(running)
+            await _reap(running.process)
+        return ready
+
+    async def _becomes_ready(self, running: _Running) -> bool:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await _first(self._ready, running.ended)
+        except TimeoutError:
+            running.why = f"it was not ready within {READY_SECONDS:g} s"
+            return False
+        return not running.ended.is_set()
+
+    async def _watch(self, running: _Running) -> None:
+        """Return when the process has ended or has given no sign of life for too long."""
+        while not running.ended.is_set():
+            self._beat.clear()
+            try:
+                async with asyncio.timeout(self._watchdog):
+                    await _first(self._beat, running.ended)
+            except TimeoutError:
+                running.why = f"no sign of life for {self._watchdog:g} s"
+                return
+
+    def _end(self, running: _Running) -> None:
+        self._ready.clear()
+        self.state = "down"
+        if running.transport:
+            running.transport.abort()
+        why = f"the {self.name} engine has stopped: {running.why or 'the server is stopping'}"
+        for slot in self._slots.values():
+            slot.lose(why)
+        for future in [*itertools.chain.from_iterable(self._waiting_for.values())]:
+            if not future.done():
+                future.set_result(why)
+        self._waiting_for.clear()
+        for render in self._renders.values():
+            if not render.done():
+                render.set_result(b"")
+        self._renders.clear()
+        self._prepared.clear()
+
+    def stop(self) -> None:
+        """Let the process end; no new one is started."""
+        self._stopping = True
+        self.lost(self._running.generation, "the server is stopping")
+
+    def lost(self, generation: int, why: str) -> None:
+        """The process of `generation` is gone or to be given up."""
+        if generation == self._running.generation:
+            self._running.why = self._running.why or why
+            self._running.ended.set()
+
+    async def ready(self) -> None:
+        """Wait until an engine is loaded."""
+        await self._ready.wait()
+
+    # -- messages
+
+    def send(self, message: messages.ToEngine) -> None:
+        """Send a control message; without a ready process it concerns nobody and is dropped."""
+        if self.state == "ready":
+            self._write(message)
+
+    def send_frame(self, frame: messages.CallerFrame) -> bool:
+        """Send a caller frame, unless the process is too far behind in reading."""
+        transport = self._running.transport
+        if self.state != "ready" or transport is None:
+            return False
+        if transport.get_write_buffer_size() > MAX_WRITE_BUFFER:
+            self.counters.frames_refused += 1
+            return False
+        transport.write(messages.pack(frame))
+        return True
+
+    def _write(self, message: messages.ToEngine) -> None:
+        if self._running.transport is not None:
+            self._running.transport.write(messages.pack(message))
+
+    def received(self, generation: int, message: messages.FromEngine) -> None:
+        """A message from the process of `generation`."""
+        if generation != self._running.generation:
+            return
+        match message:
+            case messages.Answer(occupant, _, frame):
+                if slot := self._slots.get(occupant):
+                    slot.deliver(frame)
+            case messages.Beat():
+                self._beat.set()
+                self.counters.cpu_seconds, self.counters.rss_bytes = message.cpu_seconds, message.rss_bytes
+                self.counters.steps, self.counters.frames_dropped = message.steps, message.dropped_frames
+            case messages.Opened(occupant, error):
+                if error and (slot := self._slots.get(occupant)):
+                    slot.lose(f"the engine did not take the call: {error}")
+            case messages.Prepared(key, error):
+                self._prepared[key] = error
+                for future in self._waiting_for.pop(key, []):
+                    if not future.done():
+                        future.set_result(error)
+            case messages.Rendered(request, ulaw):
+                if (render := self._renders.pop(request, None)) and not render.done():
+                    render.set_result(ulaw)
+            case messages.Ready():
+                self._take_up(message)
+
+    def _take_up(self, message: messages.Ready) -> None:
+        if error := message.details.get("error"):
+            self.lost(self._running.generation, error)
+            return
+        self.capacity, self.details, self.state = message.capacity, message.details, "ready"
+        log.info("engine %s is ready: %d calls at once", message.engine, message.capacity)
+        for key, persona in self._personas.items():
+            self._write(messages.Prepare(key, persona.model_dump_json()))
+        self._ready.set()
+
+    # -- what calls and personas ask for
+
+    async def prepare(self, key: str, persona: Persona) -> str:
+        """Have the engine prepare `persona` under `key`; the words of what prevents it, or nothing."""
+        self._personas[key] = persona
+        await self._ready.wait()
+        if key in self._prepared:
+            return self._prepared[key]
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting_for.setdefault(key, []).append(future)
+        self.send(messages.Prepare(key, persona.model_dump_json()))
+        return await future
+
+    def forget(self, key: str) -> None:
+        """No call will ask for `key` again."""
+        self._personas.pop(key, None)
+        self._prepared.pop(key, None)
+
+    async def render(self, text: str, language: str) -> bytes:
+        """Speak a line outside any call: 8 kHz mu-law, empty if the engine cannot."""
+        await self._ready.wait()
+        request = next(self._requests)
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._renders[request] = future
+        self.send(messages.Render(request, text, language))
+        return await future
+
+    def open(self, key: str, *, seed: int | None = None, caller_transcript: bool = True) -> EngineSlot:
+        """Seat a call for the persona prepared under `key`. Raises `EngineFullError` or `EngineError`."""
+        if self.state != "ready":
+            raise EngineError(f"the {self.name} engine is {self.state}")
+        if self.open_slots >= self.capacity:
+            raise EngineFullError(f"all {self.capacity} slots of the {self.name} engine are taken")
+        slot = EngineSlot(self, next(self._occupants))
+        self._slots[slot.occupant] = slot
+        chosen = secrets.randbits(63) if seed is None else seed
+        self._write(messages.Open(slot.occupant, key, chosen, caller_transcript))
+        return slot
+
+    def release(self, slot: EngineSlot) -> None:
+        """A call has ended."""
+        self._slots.pop(slot.occupant, None)
+        self.send(messages.Close(slot.occupant))
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Wait for any of the events."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def _reap(process: asyncio.subprocess.Process | None) -> None:
+    """A process whose socket is closed ends by itself; one that does not is killed."""
+    if process is None:
+        return
+    try:
+        async with asyncio.timeout(2):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
