@@ -1,0 +1,60 @@
+"""What 8-bit weights cost: logits and tokens beside the model's own weights, on a snapshot's golden vectors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from .config import CASES_FILE, LM_FILE, MIMI_FILE
+from .model import load_model, require_files
+from .quantise import Weights
+from .verify import load_cases, replay
+from .weights import WeightsError
+
+
+@dataclass(frozen=True)
+class QuantisationError:
+    """How far packed weights are from the model's own; both say the recorded tokens, so that steps stay comparable."""
+
+    weights: Weights
+    frames: int
+    text_logits_max_error: float
+    audio_logits_max_error: float
+    equal_tokens: float  # fraction of greedy choices, text and audio, that are the same
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def quantisation_error(
+    directory: Path,
+    weights: Weights,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.bfloat16,
+) -> QuantisationError:
+    """Measure on the unprompted case of a snapshot with `cases.safetensors`. Raises `WeightsError`."""
+    require_files(directory, LM_FILE, MIMI_FILE, CASES_FILE)
+    cases = load_cases(directory)
+    if "unprompted.tokens" not in cases:
+        raise WeightsError(f"{directory / CASES_FILE} has no unprompted case to measure on")
+    caller, history = cases["unprompted.caller_codes"], cases["unprompted.tokens"]
+    own, packed = (
+        replay(load_model(directory, device=device, dtype=dtype, weights=kind), None, caller, history)
+        for kind in (Weights.BF16, weights)
+    )
+    same = torch.cat(
+        (
+            (own.text_logits.argmax(-1) == packed.text_logits.argmax(-1)).flatten(),
+            (own.audio_logits.argmax(-1) == packed.audio_logits.argmax(-1)).flatten(),
+        )
+    )
+    return QuantisationError(
+        weights=weights,
+        frames=len(own.text_logits),
+        text_logits_max_error=float((own.text_logits - packed.text_logits).abs().max()),
+        audio_logits_max_error=float((own.audio_logits - packed.audio_logits).abs().max()),
+        equal_tokens=float(same.float().mean()),
+    )
