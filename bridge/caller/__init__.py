@@ -1,1 +1,1 @@
-"""Layer 4: a caller of our own, a faithful stand-in for Twilio's side, and the load it can make."""
+"""Layer 4: a caller of our own. It stands in for Twilio and for the person on the line, over the real protocol."""

@@ -1,0 +1,162 @@
+"""Twilio's HTTP requests to the bridge: forms, signed as Twilio signs them, answered with TwiML."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import httpx
+from twilio.request_validator import RequestValidator
+
+from bridge.caller.errors import CallError
+from bridge.caller.twiml import Verb, parse_twiml
+
+API_VERSION = "2010-04-01"
+"""The version of Twilio's API that its webhooks name."""
+
+TIMEOUT_S = 15.0
+"""Twilio waits this long for a webhook's answer (error 11200)."""
+
+XML_TYPES = ("application/xml", "text/xml", "text/html")
+"""Content types under which Twilio reads an answer as TwiML (error 12300 otherwise)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who calls whom, and where the bridge is.
+
+    `url` is the bridge's address; `public_url`, where set, is the address that the bridge believes it has: requests
+    go to `url` and are signed for `public_url`, as they are when a tunnel or a proxy lies between. `jitter_ms` delays
+    each packet by a random time up to it, in order; `loss` is the share of packets never sent; `seed` fixes both.
+    `settle_s` is how long the caller stays, silent, for frames that are still to come; a person does not.
+    """
+
+    url: str
+    to: str = "+12025550100"
+    caller: str = "+12025550199"
+    persona: str | None = None
+    auth_token: str | None = None
+    public_url: str | None = None
+    account_sid: str = "AC00000000000000000000000000000000"
+    jitter_ms: float = 0.0
+    loss: float = 0.0
+    seed: int = 0
+    settle_s: float = 0.0
+
+    def voice_url(self) -> str:
+        """The voice webhook, with the persona pinned where one is asked for."""
+        query = "?" + urlencode({"persona": self.persona}) if self.persona else ""
+        return f"{(self.public_url or self.url).rstrip('/')}/twilio/voice{query}"
+
+    def reach(self, url: str) -> str:
+        """The address under which `url` is reached from here: the public one is swapped for the bridge's own."""
+        if not self.public_url:
+            return url
+        asked, public, own = urlsplit(url), urlsplit(self.public_url), urlsplit(self.url)
+        if asked.hostname != public.hostname:
+            return url
+        scheme = {"wss": "ws", "ws": "ws"}.get(asked.scheme, "http") + ("s" if own.scheme == "https" else "")
+        return asked._replace(scheme=scheme, netloc=own.netloc).geturl()
+
+    def sign(self, url: str, form: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The signature header for a request to `url`; none without an auth token."""
+        if not self.auth_token:
+            return {}
+        signature: str = RequestValidator(self.auth_token).compute_signature(url, dict(form or {}))
+        return {"X-Twilio-Signature": signature}
+
+
+@dataclass(frozen=True, slots=True)
+class CallIds:
+    """What Twilio calls this call."""
+
+    call_sid: str
+    stream_sid: str
+
+    @classmethod
+    def new(cls) -> CallIds:
+        """Identifiers of Twilio's form: two letters and 32 hexadecimal digits."""
+        return cls("CA" + uuid.uuid4().hex, "MZ" + uuid.uuid4().hex)
+
+
+class Webhooks:
+    """The HTTP side of one call."""
+
+    def __init__(self, line: Line, ids: CallIds, client: httpx.AsyncClient) -> None:
+        """Requests go through `client`, which many calls may share."""
+        self._line = line
+        self._ids = ids
+        self._client = client
+
+    async def ring(self) -> tuple[Verb, ...]:
+        """The voice webhook for an incoming call. Raises `CallError`."""
+        return await self.ask(self._line.voice_url(), "ringing")
+
+    async def ask(self, url: str, status: str = "in-progress") -> tuple[Verb, ...]:
+        """Ask `url` (relative ones count from the voice webhook) how the call goes on. Raises `CallError`."""
+        absolute = urljoin(self._line.voice_url(), url)
+        response = await self._post(absolute, self._call_form(status))
+        if response.status_code != httpx.codes.OK:
+            raise CallError(_refusal(absolute, response), 11200)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in XML_TYPES:
+            raise CallError(f"{absolute} answered with content type {kind or 'none'!r}; TwiML is text/xml", 12300)
+        return parse_twiml(response.content)
+
+    async def stream_event(self, url: str, event: str, name: str, problem: str = "") -> None:
+        """Report a stream's state: `stream-started`, `stream-stopped` or `stream-error`. Raises `CallError`."""
+        line, ids = self._line, self._ids
+        form = {
+            "AccountSid": line.account_sid,
+            "CallSid": ids.call_sid,
+            "StreamSid": ids.stream_sid,
+            "StreamName": name,
+            "StreamEvent": event,
+        }
+        absolute = urljoin(line.voice_url(), url)
+        response = await self._post(absolute, form | ({"StreamError": problem} if problem else {}))
+        if response.is_error:
+            raise CallError(f"the stream status callback {absolute} answered {response.status_code}", 11200)
+
+    def _call_form(self, status: str) -> dict[str, str]:
+        line = self._line
+        return {
+            "CallSid": self._ids.call_sid,
+            "AccountSid": line.account_sid,
+            "From": line.caller,
+            "Caller": line.caller,
+            "To": line.to,
+            "Called": line.to,
+            "CallStatus": status,
+            "Direction": "inbound",
+            "ApiVersion": API_VERSION,
+        }
+
+    async def _post(self, url: str, form: Mapping[str, str]) -> httpx.Response:
+        headers = {"User-Agent": "TwilioProxy/1.1", **self._line.sign(url, form)}
+        try:
+            return await self._client.post(self._line.reach(url), data=form, headers=headers, timeout=TIMEOUT_S)
+        except httpx.HTTPError as error:
+            raise CallError(f"{url} could not be reached: {error or type(error).__name__}", 11200) from None
+
+
+def _refusal(url: str, response: httpx.Response) -> str:
+    said = " ".join(response.text.split())[:200]
+    message = f"{url} answered {response.status_code}" + (f": {said}" if said else "")
+    if response.status_code == httpx.codes.FORBIDDEN:
+        message += " (set TWILIO_AUTH_TOKEN to the server's own, so that the request can be signed)"
+    return message
+
+
+def http_client(url: str, connections: int = 10) -> httpx.AsyncClient:
+    """A client for the bridge at `url`: proxies of the environment are used unless the bridge is this machine."""
+    limits = httpx.Limits(max_connections=max(connections, 10))
+    return httpx.AsyncClient(limits=limits, trust_env=not is_loopback(url))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` points at this machine."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host == "::1" or host.startswith("127.")
