@@ -81,15 +81,15 @@ class Recording:
             self._hand_over(block)
         self._check()
 
-    def agent(self, at_sample: int, ulaw: bytes) -> None:
-        """Audio of the agent, 8 kHz mu-law, that will be heard from `at_sample` of the call's clock on."""
+    def agent(self, at: int, ulaw: bytes) -> None:
+        """Audio of the agent, 8 kHz mu-law, that will be heard from `at` of the call's clock on."""
         if not self._over:
-            self._timeline.agent(at_sample, ulaw)
+            self._timeline.agent(at, ulaw)
 
-    def cut(self, at_sample: int) -> None:
-        """Nothing that was entered so far for `at_sample` or later has been heard."""
+    def cut(self, at: int) -> None:
+        """Nothing that was entered so far for `at` or later has been heard."""
         if not self._over:
-            self._timeline.cut(at_sample)
+            self._timeline.cut(at)
 
     def close(self) -> None:
         """The call is over. Returns at once; `wait` tells when the file is complete."""
@@ -173,23 +173,23 @@ class Timeline:
         """See `Recording.caller`."""
         self._left += ulaw
 
-    def agent(self, at_sample: int, ulaw: bytes) -> None:
+    def agent(self, at: int, ulaw: bytes) -> None:
         """See `Recording.agent`. What is final already, or too far ahead, is dropped and counted."""
-        late = min(max(0, self._base - at_sample), len(ulaw))
-        surplus = min(max(0, at_sample + len(ulaw) - (self.now + AHEAD)), len(ulaw) - late)
+        late = min(max(0, self._base - at), len(ulaw))
+        surplus = min(max(0, at + len(ulaw) - (self.now + AHEAD)), len(ulaw) - late)
         self._counters.late += late
         self._counters.too_far_ahead += surplus
         piece = ulaw[late : len(ulaw) - surplus]
         if not piece:
             return
-        start = at_sample + late - self._base
+        start = at + late - self._base
         self._right += _SILENCE * (start - len(self._right))
         self._right[start : start + len(piece)] = piece
 
-    def cut(self, at_sample: int) -> None:
+    def cut(self, at: int) -> None:
         """See `Recording.cut`."""
-        self._counters.late += max(0, self._base - at_sample)
-        del self._right[max(0, at_sample - self._base) :]
+        self._counters.late += max(0, self._base - at)
+        del self._right[max(0, at - self._base) :]
 
     def take_final(self) -> tuple[bytes, bytes] | None:
         """One block that nothing can change any more, or none yet."""
