@@ -1,1 +1,1 @@
-"""Layer 1: the topic gate. Decides on every word before it is spoken; pure, per call."""
+"""Layer 1: the topic gate. It reads the agent's text before any of it is spoken and stops what a persona blocks."""
