@@ -92,9 +92,11 @@ def read_transcript(data_dir: Path, name: str) -> Reading:
 class CallLog:
     """One call's file. `write` and `close` belong to the event loop, the rest to the writing thread."""
 
-    def __init__(self, journal: Journal, name: str, redactor: Redactor | None) -> None:
+    def __init__(self, journal: Journal, name: str, header: Call, redactor: Redactor | None) -> None:
         """Made by `Journal.open`."""
         self.name = name
+        self.header: Call
+        """The header as it was written: with redaction it lacks the caller's number, and so must the index."""
         self.closed: Future[None] = Future()
         self.closed.set_running_or_notify_cancel()  # whoever stops waiting for it must not cancel it
         self._journal = journal
@@ -103,6 +105,9 @@ class CallLog:
         self._waiting_bytes = 0
         self._closing = False
         self._fd: int | None = None
+        (written,) = self.write(header)
+        assert isinstance(written, Call)
+        self.header = written
 
     def write(self, record: Record) -> tuple[Record, ...]:
         """Write a record, never waiting for the disk.
@@ -149,9 +154,7 @@ class Journal:
     def open(self, header: Call) -> CallLog:
         """Begin a call's file with its header. Raises `JournalError` for an id or a date that is not ours."""
         name = transcript_name(header.call_id, header.started_at)
-        call_log = CallLog(self, name, Redactor() if self._redact else None)
-        call_log.write(header)
-        return call_log
+        return CallLog(self, name, header, Redactor() if self._redact else None)
 
     def close(self, timeout_s: float) -> bool:
         """Write what waits and end the thread; false, with an error in the log, if that took over `timeout_s`.
