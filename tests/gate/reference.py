@@ -27,9 +27,9 @@ def prepare(text: str) -> str:
         mask = "¤" * len(contraction)  # a letter of no phrase
         text = re.sub(rf"(?<![a-z0-9'¤]){re.escape(contraction)}(?![a-z0-9'])", mask, text)
     text = re.sub(r"(?<=\d)[.,](?=\d)", "", text)
-    text = re.sub(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])", " ", text)
     spelled = r"(?<![a-z0-9¤])[a-z](?:[-.–]+[a-z](?![a-z0-9¤]))+"
-    return re.sub(spelled, lambda found: re.sub(r"[^a-z]", "", found[0]), text)
+    text = re.sub(spelled, lambda found: re.sub(r"[^a-z]", "", found[0]), text)
+    return re.sub(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])", " ", text)
 
 
 def meets(phrase: str, text: str) -> bool:
