@@ -361,7 +361,7 @@ class IdleWatch:
             self._asked = self._done = False
 
     def due(self, at: float) -> str:
-        """"ask", "end" or nothing, each at most once for a silence."""
+        """ "ask", "end" or nothing, each at most once for a silence."""
         if self._done or at - self._quiet_since < self._wait:
             return ""
         self._quiet_since = at

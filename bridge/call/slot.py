@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from bridge.audio.intake import CallerFrame
+from bridge.facts.errors import EngineError
 from bridge.facts.speech import AgentFrame, Wish
 
 
@@ -25,3 +26,27 @@ class Slot(Protocol):
 
     def close(self) -> None:
         """Give the slot back. May be repeated."""
+
+
+class LostSlot:
+    """The place of a call whose engine stopped before it could be seated: the caller still hears an apology."""
+
+    def __init__(self, why: str) -> None:
+        """`why` goes into the call's record."""
+        self._why = why
+
+    def push(self, frame: CallerFrame) -> None:
+        """Nobody listens."""
+
+    async def next(self) -> AgentFrame:
+        """There is none."""
+        raise EngineError(self._why)
+
+    def say(self, text: str, wish: Wish | None = None) -> None:
+        """Nobody speaks."""
+
+    def digit(self, digit: str) -> None:
+        """Nobody listens."""
+
+    def close(self) -> None:
+        """There is nothing to give back."""

@@ -94,7 +94,7 @@ class TwilioStream:
         self.state: Literal["new", "open", "ended"] = "new"
         self.malformed = 0
         self.unknown = 0
-        self._media_head = self._media_tail = ""
+        self._media_head = ""
         self._stream_sid = ""
 
     # -- Twilio → us
@@ -136,10 +136,8 @@ class TwilioStream:
         self.state = "open"
         self._stream_sid = message.streamSid
         # Only the payload of a media message changes, and base64 needs no escaping: build the rest once.
-        frame = msgspec.json.encode(
-            {"event": "media", "streamSid": message.streamSid, "media": {"payload": "\x00"}}
-        ).decode()
-        self._media_head, self._media_tail = frame.split("\\u0000")
+        sid = msgspec.json.encode(message.streamSid).decode()
+        self._media_head = f'{{"event":"media","streamSid":{sid},"media":{{"payload":"'
         return [Started(message.streamSid, start.callSid, dict(start.customParameters))]
 
     def _media(self, media: _Media | None) -> list[Event]:
@@ -202,7 +200,7 @@ class TwilioStream:
             raise CarrierError(f"nothing can be sent on a stream that is {self.state}")
         match command:
             case SendAudio(ulaw):
-                return self._media_head + pybase64.b64encode_as_string(ulaw) + self._media_tail
+                return self._media_head + pybase64.b64encode_as_string(ulaw) + '"}}'
             case SendMark(generation, number):
                 name = f"g{generation}:m{number}"
                 return msgspec.json.encode(

@@ -1,0 +1,42 @@
+# make run    answer a demonstration call, then keep serving
+# make test   every check
+# make setup  only the environment, in .venv/
+
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell command -v $(p) 2>/dev/null)))
+BIN := .venv/bin
+CI_FLAGS := -n 2 --dist loadgroup
+
+.PHONY: run test setup setup-test lint quick clean
+
+run: setup
+	$(BIN)/callbridge serve --demo
+
+test: setup-test lint
+	$(BIN)/pytest
+
+lint: setup-test
+	$(BIN)/ruff check bridge tests infra
+	$(BIN)/ruff format --check bridge tests infra
+	$(BIN)/mypy
+
+quick: setup-test
+	$(BIN)/pytest -m "not slow"
+
+setup: .venv/installed
+setup-test: .venv/installed-test
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "callbridge needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+.venv/installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/installed-test: .venv/installed pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,personaplex]'
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

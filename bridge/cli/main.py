@@ -1,0 +1,57 @@
+"""The command `callbridge`: its subcommands, and how errors are told."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bridge import __version__
+from bridge.cli import bench, call, calls, persona, serve
+from bridge.facts.errors import BridgeError
+
+app = typer.Typer(
+    name="callbridge",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Answer a business telephone with an open speech-to-speech model, in full duplex.",
+    epilog="Start here: `callbridge serve`, and in a second terminal `callbridge call --persona dental`.",
+)
+app.command("serve")(serve.serve)
+app.command("settings")(serve.show_settings)
+app.command("call")(call.call)
+app.command("load")(call.load)
+app.add_typer(persona.app, name="persona")
+app.add_typer(calls.app, name="calls")
+app.add_typer(bench.app, name="bench")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"callbridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Options that stand before every command."""
+
+
+def main() -> None:
+    """Run the command line. Errors that a person can mend are shown as words, not as tracebacks."""
+    try:
+        app()
+    except BridgeError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The bridge server: its parts, put together from settings, and run until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from bridge import __version__
+from bridge.carrier.twilio import MAX_MESSAGE
+from bridge.engine.messages import Configure
+from bridge.facts.errors import BridgeError, SettingsError
+from bridge.facts.settings import Settings
+from bridge.server.api import api_routes
+from bridge.server.apologies import apology
+from bridge.server.engine_process import EngineProcess
+from bridge.server.journal import Journal
+from bridge.server.limits import limit_body
+from bridge.server.metrics import BridgeCollector
+from bridge.server.personas import PersonaBook
+from bridge.server.signature import Signatures
+from bridge.server.store import CallStore
+from bridge.server.switchboard import Switchboard
+from bridge.server.tokens import StreamTokens
+from bridge.server.twilio_routes import TwilioSettings, twilio_routes
+from bridge.server.welcome import welcome_routes
+
+log = logging.getLogger("bridge.server")
+
+JOURNAL_SECONDS: Final = 10.0
+"""How long the end of the server waits for transcripts to reach the disk."""
+
+
+class Server:
+    """All parts of one bridge server. `serve` runs it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is opened but the data folder and the call index. Raises `SettingsError` for what cannot be."""
+        self.settings = settings
+        self.socket = _bind(settings)
+        host, self.port = self.socket.getsockname()[:2]
+        self.local_url = f"http://{_reachable(host)}:{self.port}"
+        self.public_url = (settings.public_url or self.local_url).rstrip("/")
+        _make_folder(settings.data_dir)
+        self.api_key = settings.api_key.get_secret_value() if settings.api_key else _own_key(settings.data_dir)
+        self.engine = EngineProcess(configure(settings), settings.watchdog_seconds)
+        self.book = PersonaBook(settings.personas_dir, self.engine.prepare, self.engine.forget)
+        self.journal = Journal(settings.data_dir, redact=settings.redact)
+        self.store = CallStore(settings.database)
+        tokens = StreamTokens(settings.stream_token_seconds, time.monotonic)
+        self.switchboard = Switchboard(self.engine, self.journal, self.store, tokens, apology, settings.data_dir)
+        self.app = self._app()
+
+    def _app(self) -> ASGIApp:
+        app = FastAPI(title="callbridge", version=__version__, docs_url="/docs", redoc_url=None)
+        token = self.settings.twilio_auth_token
+        signatures = Signatures(token.get_secret_value() if token else None, self.public_url)
+        twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
+        collector = BridgeCollector(self.switchboard, self.journal)
+        app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio))
+        app.include_router(
+            api_routes(self.switchboard, self.book, self.store, collector, self.settings.data_dir, self.api_key)
+        )
+        app.include_router(welcome_routes(self.switchboard, self.book, self.public_url))
+        return limit_body(app)
+
+    async def serve(self, when_ready: Callable[[Server], Awaitable[None]] | None = None) -> None:
+        """Run until a signal ends it: the first lets calls end, the second stops at once."""
+        http = _QuietSignals(
+            uvicorn.Config(
+                self.app,
+                ws="websockets-sansio",
+                ws_max_size=MAX_MESSAGE,
+                ws_per_message_deflate=False,  # 17 µs a message and 40 KB a call for audio that does not shrink
+                http="httptools",
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=5,
+            )
+        )
+        async with self._background(), asyncio.TaskGroup() as group:
+            serving = group.create_task(http.serve(sockets=[self.socket]))
+            starting = group.create_task(self._start(when_ready))
+            with _signals(lambda: group.create_task(self._wind_down(http, starting))):
+                await serving
+            starting.cancel()
+
+    async def _start(self, when_ready: Callable[[Server], Awaitable[None]] | None) -> None:
+        await asyncio.to_thread(self.store.rebuild, self.settings.data_dir)
+        await self.engine.ready()
+        await self.book.refresh()
+        if not self.book.names:
+            log.error(
+                "no persona answers calls: %s holds no usable file; try `callbridge persona new NAME`", self.book.folder
+            )
+        # What stands now stays: leave it out of collections, which would delay packets by tens of milliseconds.
+        gc.collect()
+        gc.freeze()
+        log.info("answering calls at %s (from outside: %s)", self.local_url, self.public_url)
+        if when_ready:
+            await when_ready(self)
+
+    @contextlib.asynccontextmanager
+    async def _background(self) -> AsyncIterator[None]:
+        """The engine's supervisor and the personas' watch, for as long as the server runs."""
+        engine = asyncio.create_task(self.engine.run())
+        watch = asyncio.create_task(self._watch_personas())
+        try:
+            yield
+        finally:
+            await self.switchboard.stop()
+            watch.cancel()
+            self.engine.stop()
+            await asyncio.gather(engine, watch, return_exceptions=True)
+            self.journal.close(JOURNAL_SECONDS)
+            self.store.close()
+
+    async def _watch_personas(self) -> None:
+        await self.engine.ready()
+        await self.book.watch()
+
+    async def _wind_down(self, http: uvicorn.Server, starting: asyncio.Task[None]) -> None:
+        if self.switchboard.draining:  # the second signal
+            log.warning("stopping now; %d calls are cut off", self.switchboard.calls)
+            await self.switchboard.stop()
+            http.should_exit = http.force_exit = True
+            return
+        calls = self.switchboard.calls
+        log.warning("stopping: no new calls%s", f"; {calls} go on, a second signal cuts them off" if calls else "")
+        starting.cancel()
+        if not await self.switchboard.drain(self.settings.drain_seconds):
+            log.warning("%d calls outlasted DRAIN_SECONDS and are cut off", self.switchboard.calls)
+            await self.switchboard.stop()
+        http.should_exit = True
+
+
+class _QuietSignals(uvicorn.Server):
+    """Uvicorn without its own handling of signals: how calls end is decided here."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+@contextlib.contextmanager
+def _signals(handler: Callable[[], object]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def configure(settings: Settings) -> Configure:
+    """What the engine process is told."""
+    secret = settings.llm_api_key
+    return Configure(
+        engine=settings.engine,
+        slots=settings.slots or 0,
+        llm_base_url=settings.llm_base_url or "",
+        llm_model=settings.model_id,
+        llm_api_key=secret.get_secret_value() if secret else "",
+        llm_temperature=settings.llm_temperature,
+        llm_top_p=settings.llm_top_p,
+        llm_max_tokens=settings.llm_max_tokens,
+        model_dir=str(settings.model_dir),
+        weights=settings.weights,
+        device=settings.device,
+        custom_voice_dir=str(settings.custom_voice_dir),
+        closing_tag=settings.closing_tag,
+        log_level=settings.log_level,
+    )
+
+
+def _bind(settings: Settings) -> socket.socket:
+    if not (settings.twilio_auth_token or settings.insecure or _is_loopback(settings.host)):
+        raise SettingsError(
+            f"Without TWILIO_AUTH_TOKEN anyone who reaches {settings.host} could place calls. Set it (it is on the "
+            "first page of Twilio's console), listen on 127.0.0.1, or accept the risk with --insecure."
+        )
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+            "Is another server running there? Choose another port with --port."
+        ) from None
+    return listening
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _reachable(host: str) -> str:
+    """An address of this machine by which a server that listens on `host` is reached from it."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 (compared, not listened on)
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"DATA_DIR {folder} cannot be made: {error.strerror}") from None
+
+
+def _own_key(data_dir: Path) -> str:
+    """A key for those on this machine who may read DATA_DIR: made once, readable by its owner alone."""
+    path = data_dir / "api.key"
+    try:
+        with contextlib.suppress(FileExistsError):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_urlsafe(32) + "\n")
+        return path.read_text().strip()
+    except OSError as error:
+        raise BridgeError(f"{path} can neither be read nor written: {error.strerror}. Set API_KEY instead.") from None

@@ -1,0 +1,64 @@
+"""Figures for Prometheus, read from their owners when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import psutil
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from bridge.server.journal import Journal
+    from bridge.server.switchboard import Switchboard
+
+
+class BridgeCollector(Collector):
+    """Reads the switchboard, the engine process and the journal."""
+
+    def __init__(self, switchboard: Switchboard, journal: Journal) -> None:
+        """Nothing is read before `collect`."""
+        self._switchboard, self._journal = switchboard, journal
+        self._process = psutil.Process()
+
+    def collect(self) -> Iterable[Metric]:
+        """One value for each family and label."""
+        engine = self._switchboard.engine
+        times = self._process.cpu_times()
+        cpu = CounterMetricFamily("callbridge_cpu_seconds", "CPU time used, by process.", labels=["process"])
+        cpu.add_metric(["server"], times.user + times.system)
+        cpu.add_metric(["engine"], engine.counters.cpu_seconds)
+        yield cpu
+        rss = GaugeMetricFamily("callbridge_rss_bytes", "Resident memory, by process.", labels=["process"])
+        rss.add_metric(["server"], self._process.memory_info().rss)
+        rss.add_metric(["engine"], engine.counters.rss_bytes)
+        yield rss
+        yield GaugeMetricFamily("callbridge_calls", "Calls in progress.", value=self._switchboard.calls)
+        yield GaugeMetricFamily("callbridge_slots", "Calls that the engine can hold.", value=engine.capacity)
+        yield GaugeMetricFamily("callbridge_slots_free", "Slots for new calls.", value=self._switchboard.free)
+        ready = 1.0 if engine.state == "ready" else 0.0
+        yield GaugeMetricFamily("callbridge_engine_ready", "1 while the engine takes calls.", value=ready)
+        ended = CounterMetricFamily("callbridge_calls_ended", "Calls ended, by how.", labels=["how"])
+        for how, count in self._switchboard.ended.items():
+            ended.add_metric([how], count)
+        yield ended
+        for name, text, value in (
+            ("engine_restarts", "Engine processes replaced.", engine.counters.restarts),
+            ("engine_steps", "Steps of the engine process.", engine.counters.steps),
+            ("frames_refused", "Caller frames that found the engine process too busy.", engine.counters.frames_refused),
+            ("frames_dropped", "Caller frames dropped because a call ran ahead.", engine.counters.frames_dropped),
+            ("transcript_records_refused", "Records lost to a full disk.", self._journal.counters.records_lost),
+        ):
+            yield CounterMetricFamily(f"callbridge_{name}", text, value=value)
+        yield GaugeMetricFamily(
+            "callbridge_transcript_bytes_waiting",
+            "Transcript lines that wait for the disk.",
+            value=self._journal.counters.waiting_bytes,
+        )
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """The text that Prometheus reads."""
+    return generate_latest(registry)

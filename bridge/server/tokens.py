@@ -1,0 +1,70 @@
+"""Stream tokens: the right to open one stream, once, soon.
+
+The voice webhook is answered with a stream address that ends in a token. A token is 256 random bits, is bound to the
+call it was made for, works once, and expires. Until then it holds a slot, so that a call which has been told to come
+in never finds the engine full.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.persona.schema import Persona
+
+MAX_TOKENS: Final = 4096
+"""Tokens that may be outstanding; the oldest are given up beyond it, so that a flood of webhooks cannot fill memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What the webhook knew of a call: who calls whom, and who answers."""
+
+    call_id: str
+    carrier_id: str
+    persona: Persona
+    persona_key: str
+    from_number: str
+    to_number: str
+    record: bool
+
+
+class StreamTokens:
+    """The outstanding tokens. `clock` gives monotonic seconds."""
+
+    def __init__(self, valid_seconds: float, clock: Callable[[], float]) -> None:
+        """Tokens work for `valid_seconds`."""
+        self._valid = valid_seconds
+        self._clock = clock
+        self._tickets: dict[str, tuple[float, Ticket]] = {}
+
+    @property
+    def outstanding(self) -> int:
+        """Tokens that may still be used."""
+        self._expire()
+        return len(self._tickets)
+
+    def issue(self, ticket: Ticket) -> str:
+        """A new token for a call."""
+        self._expire()
+        while len(self._tickets) >= MAX_TOKENS:
+            self._tickets.pop(next(iter(self._tickets)))
+        token = secrets.token_urlsafe(32)
+        self._tickets[token] = (self._clock() + self._valid, ticket)
+        return token
+
+    def take(self, token: str) -> Ticket | None:
+        """Use a token up. None if it was never issued, has been used, or has expired."""
+        self._expire()
+        found = self._tickets.pop(token, None)
+        return found[1] if found else None
+
+    def _expire(self) -> None:
+        now = self._clock()
+        while self._tickets:
+            token, (until, _) = next(iter(self._tickets.items()))  # all live equally long: the oldest is first
+            if until > now:
+                return
+            del self._tickets[token]
