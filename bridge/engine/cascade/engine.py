@@ -1,0 +1,189 @@
+"""The cascade engine: its slots, its threads, and what they share."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+
+from bridge.audio import mulaw
+from bridge.audio.resample import Resampler
+from bridge.engine.cascade import weights
+from bridge.engine.cascade.answer import Memory, learn
+from bridge.engine.cascade.llm import Llm
+from bridge.engine.cascade.mouth import Utterance
+from bridge.engine.cascade.recogniser import Recogniser
+from bridge.engine.cascade.retrieval import Embedder
+from bridge.engine.cascade.sentences import split
+from bridge.engine.cascade.settings import LlmSettings
+from bridge.engine.cascade.slot import Opening, Slot
+from bridge.engine.cascade.thought import Sentence, Thinker, Thought, Tools, cut
+from bridge.engine.cascade.voice import Voice, voice_for
+from bridge.engine.cascade.voice_activity import Silero
+from bridge.engine.interface import Frame, Seat
+from bridge.facts.errors import EngineError, EngineFullError
+from bridge.facts.speech import AgentFrame, Wish
+from bridge.gate.rules import compile_rules
+from bridge.gate.topic import TopicGate
+from bridge.persona.schema import Persona
+
+log = logging.getLogger(__name__)
+
+_CALLS_PER_CORE: Final = 2
+"""Four calls on two cores answer within 1.5 s; see the figures in the README."""
+
+_PERSONAS: Final = 64
+"""Prepared personas that are kept; the one unused for longest makes room, and is prepared again when it is called."""
+
+
+class CascadeEngine:
+    """Implements `bridge.engine.interface.Engine`. `prepare` and `render` may run beside the thread that steps."""
+
+    name = "cascade"
+
+    def __init__(self, slots: int | None = None, llm: LlmSettings | None = None) -> None:
+        """Load every model, in under a second. `slots` calls at once; without it, two for each core.
+
+        With `llm`, answers come from that endpoint instead of from the persona's facts. Raises EngineError if a
+        package or its weights are not those that are pinned.
+        """
+        cores = len(os.sched_getaffinity(0))
+        self._capacity = slots or _CALLS_PER_CORE * cores
+        self._silero = weights.locate(weights.SILERO)
+        weights.locate(weights.PICO)
+        self._voice = Voice()
+        self._llm = Llm(llm) if llm else None
+        self._tools = Tools(
+            # One transcriber keeps two cores busy.
+            Recogniser(weights.locate(weights.MOONSHINE), max(1, cores // 2)),
+            Embedder(weights.locate(weights.MINILM) / "model.onnx", weights.locate(weights.VOCABULARY) / "vocab.txt"),
+            self._voice,
+            self._llm,
+        )
+        # Each call has at most one thought under way and one that still notices that it is no longer wanted.
+        self._pool = ThreadPoolExecutor(2 * self._capacity, thread_name_prefix="thought")
+        self._openings: OrderedDict[Persona, Opening] = OrderedDict()
+        self._openings_lock = threading.Lock()
+        self._detectors = [Silero(self._silero) for _ in range(self._capacity)]
+        self._slots: dict[int, Slot] = {}
+
+    @property
+    def capacity(self) -> int:
+        """Number of slots."""
+        return self._capacity
+
+    def prepare(self, persona: Persona) -> None:
+        """Embed what the persona knows and speak its fixed lines: 4 ms a question, 10 ms a line."""
+        if self._prepared(persona) is not None:
+            return
+        if not persona.language.startswith("en"):
+            log.warning("persona %s: this engine understands English only, not %s", persona.name, persona.language)
+        if voice_for(persona.language) is None:
+            log.warning("persona %s: there is no voice for %s, the English one speaks", persona.name, persona.language)
+        opening = self._open_for(persona)
+        with self._openings_lock:
+            self._openings[persona] = opening
+            while len(self._openings) > _PERSONAS:
+                self._openings.popitem(last=False)
+
+    def open(self, slot: int, seat: Seat) -> None:
+        """Seat a call. The greeting begins with its first frame."""
+        if not 0 <= slot < self._capacity:
+            raise EngineFullError(f"This engine has {self._capacity} slots, numbered from 0; there is no slot {slot}.")
+        self.close(slot)
+        self.prepare(seat.persona)
+        opening = self._prepared(seat.persona)
+        assert opening is not None
+        self._detectors[slot].reset()
+        self._slots[slot] = Slot(slot, seat, opening, self._detectors[slot], self._submit)
+
+    def step(self, frames: Mapping[int, Frame]) -> dict[int, AgentFrame]:
+        """Take a caller frame for each of some slots; 1 ms a slot."""
+        return {slot: self._slots[slot].step(frame) for slot, frame in frames.items()}
+
+    def say(self, slot: int, text: str, wish: Wish | None = None) -> None:
+        """Speak a line next."""
+        self._slots[slot].say(text, wish)
+
+    def digit(self, slot: int, digit: str) -> None:
+        """Take the tone of a key for silence."""
+        self._slots[slot].press()
+
+    def close(self, slot: int) -> None:
+        """Free the slot; what its threads still find out reaches nobody."""
+        former = self._slots.pop(slot, None)
+        if former is not None:
+            former.close()
+
+    def render(self, text: str, language: str) -> bytes:
+        """Speak a line as 8 kHz mu-law."""
+        lines = [self._voice.speak(sentence, language).sound for sentence in split(text)]
+        if not lines:
+            return b""
+        sound = np.concatenate(lines)
+        sound = np.concatenate((sound, np.zeros(-len(sound) % 3, np.int16)))
+        return mulaw.encode_float(Resampler(1, 3).process(sound.astype(np.float32) / np.float32(32768)))
+
+    def shutdown(self) -> None:
+        """Stop the threads and drop the language model's connections."""
+        for slot in list(self._slots):
+            self.close(slot)
+        self._pool.shutdown(cancel_futures=True)
+        if self._llm is not None:
+            self._llm.close()
+
+    def _submit(self, work: Callable[[], None]) -> Future[None]:
+        return self._pool.submit(work)
+
+    def _prepared(self, persona: Persona) -> Opening | None:
+        with self._openings_lock:
+            if persona in self._openings:
+                self._openings.move_to_end(persona)
+            return self._openings.get(persona)
+
+    def _open_for(self, persona: Persona) -> Opening:
+        try:
+            rules = compile_rules(persona.blocked)
+        except ValueError as error:
+            raise EngineError(f"Persona {persona.name}, blocked: {error}") from None
+        gate = TopicGate(rules, persona.refusal, persona.after_refusals)
+        thinker = Thinker(self._tools, learn(self._tools.embedder, persona), rules)
+        for line in _fixed_lines(persona):
+            for sentence in split(line):
+                self._voice.speak(sentence, persona.language)
+        consent = cut(persona.consent or "", protected=True)
+        greeting = cut(persona.greeting, memory=Memory(last=(persona.greeting,)))
+        return Opening(
+            thinker,
+            greeting=_recite(thinker, (*consent, *greeting), gate),
+            apology=_recite(thinker, cut(persona.unknown.give_up), gate),
+            gate=copy.copy(gate),
+        )
+
+
+def _recite(thinker: Thinker, sentences: tuple[Sentence, ...], gate: TopicGate) -> tuple[Utterance, ...]:
+    thought = Thought()
+    thinker.recite(thought, sentences, gate)
+    return tuple(thought.utterances)
+
+
+def _fixed_lines(persona: Persona) -> tuple[str, ...]:
+    """What will surely be said in some call."""
+    unknown, limits = persona.unknown, persona.limits
+    return (
+        persona.refusal,
+        persona.after_refusals.say or "",
+        persona.transfer_say,
+        unknown.ask_again,
+        unknown.offer_transfer,
+        unknown.give_up,
+        limits.idle_question,
+        limits.goodbye,
+    )

@@ -1,0 +1,148 @@
+"""Answers from a language model behind an OpenAI-compatible endpoint, streamed.
+
+The protocol is `POST {base_url}/chat/completions` with `stream: true`: server-sent events, each `data:` line a JSON
+chunk whose `choices[0].delta.content` is the next piece of text, until `data: [DONE]`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal
+
+import httpx
+import msgspec
+
+from bridge.engine.cascade.answer import Memory
+from bridge.engine.cascade.settings import LlmSettings
+from bridge.persona.schema import Persona
+
+_TIMEOUT: Final = httpx.Timeout(connect=3.0, read=8.0, write=3.0, pool=3.0)
+"""Seconds. `read` bounds the wait for the first word and between words: a caller hears silence that long."""
+
+_LONGEST_ANSWER: Final = 30.0
+"""Seconds after which an answer that still streams is cut."""
+
+_LOADING: Final = 503
+_RATE_LIMITED: Final = 429
+
+Problem = Literal["failed", "loading", "busy"]
+Message = dict[str, str]
+
+
+class LlmError(Exception):
+    """The model gave no answer. `problem` picks what the caller hears; the message is for the log."""
+
+    def __init__(self, problem: Problem, message: str) -> None:
+        """Keep the kind of problem beside the message."""
+        super().__init__(message)
+        self.problem: Problem = problem
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta = msgspec.field(default_factory=_Delta)
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] = []
+
+
+_chunks = msgspec.json.Decoder(_Chunk)
+
+
+class Llm:
+    """One endpoint, for any number of threads."""
+
+    def __init__(self, settings: LlmSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        """Keep connections for as many answers as stream at once; nothing is sent before the first."""
+        headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+        self._settings = settings
+        self._clock = clock
+        self._url = httpx.URL(settings.base_url.rstrip("/") + "/chat/completions")
+        self._client = httpx.Client(headers=headers, timeout=_TIMEOUT)
+
+    def stream(self, messages: list[Message], wanted: Callable[[], bool]) -> Iterator[str]:
+        """Yield the answer in pieces until it ends or is no longer `wanted`.
+
+        Raises LlmError if the endpoint cannot be reached, refuses, breaks off or sends something else.
+        """
+        body: dict[str, Any] = {
+            "model": self._settings.model_id,
+            "messages": messages,
+            "stream": True,
+            "temperature": self._settings.temperature,
+            "top_p": self._settings.top_p,
+            "max_tokens": self._settings.max_tokens,
+        }
+        until = self._clock() + _LONGEST_ANSWER
+        try:
+            with self._client.stream("POST", self._url, json=body) as response:
+                self._accept(response)
+                for piece in _pieces(response.iter_lines()):
+                    if not wanted() or self._clock() > until:
+                        return
+                    yield piece
+        except httpx.TimeoutException as error:
+            raise LlmError("failed", f"{self._url.host} did not answer in time ({type(error).__name__})") from None
+        except httpx.HTTPError as error:
+            raise LlmError(
+                "failed", f"{self._url.host} is out of reach or broke off ({type(error).__name__})"
+            ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise LlmError("failed", f"{self._url.host} sent something other than chat completion chunks") from None
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._client.close()
+
+    def _accept(self, response: httpx.Response) -> None:
+        if response.status_code == _LOADING:
+            raise LlmError("loading", f"{self._url.host} is still loading its model (503)")
+        if response.status_code == _RATE_LIMITED:
+            raise LlmError("busy", f"{self._url.host} limits our rate (429)")
+        if not response.is_success:
+            hint = {401: "; check LLM_API_KEY", 403: "; check LLM_API_KEY", 404: "; check LLM_BASE_URL and MODEL_ID"}
+            status = response.status_code
+            raise LlmError("failed", f"{self._url.host} refused with status {status}{hint.get(status, '')}")
+
+
+def _pieces(lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        if not line.startswith("data:"):
+            continue
+        data = line.removeprefix("data:").strip()
+        if data == "[DONE]":
+            return
+        for choice in _chunks.decode(data).choices[:1]:
+            if choice.delta.content:
+                yield choice.delta.content
+
+
+def messages_for(persona: Persona, memory: Memory, text: str) -> list[Message]:
+    """The persona as system prompt, what was said so far, and the caller's words."""
+    said = [{"role": role, "content": content} for role, content in memory.history]
+    return [{"role": "system", "content": system_prompt(persona)}, *said, {"role": "user", "content": text}]
+
+
+def system_prompt(persona: Persona) -> str:
+    """The persona in words, for a model that knows nothing else."""
+    parts = [
+        f"You are {persona.agent_name} and answer the telephone of {persona.business}. {persona.description}",
+        "Your words are spoken aloud: answer in one to three short sentences, without lists, markup or emoji. "
+        f"Speak the language with the code {persona.language}.",
+        "Use only what stands here. Where it holds no answer, say that you do not know. Never invent prices, times "
+        "or promises.",
+    ]
+    if persona.information:
+        parts.append(f"Information: {persona.information}")
+    if persona.facts:
+        facts = "\n".join(f"- {' / '.join(fact.ask)} → {fact.answer}" for fact in persona.facts)
+        parts.append(f"Questions and answers:\n{facts}")
+    if persona.blocked:
+        topics = "; ".join(topic.topic for topic in persona.blocked)
+        parts.append(f"Never speak about: {topics}. Asked about it, say exactly: {persona.refusal}")
+    return "\n\n".join(parts)

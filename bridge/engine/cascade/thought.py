@@ -1,0 +1,207 @@
+"""One answer in the making: what a thread of the pool does between the caller's silence and the agent's voice.
+
+A thought is often begun in vain, while the caller only draws breath. So it works on copies (of the gate) and on
+values (the memory), and nothing that it finds out counts until the slot takes it.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bridge.engine.cascade.answer import Answer, Knowledge, Memory, Role, answer, directive, reply_to
+from bridge.engine.cascade.llm import Llm, LlmError, messages_for
+from bridge.engine.cascade.mouth import Utterance
+from bridge.engine.cascade.recogniser import Recogniser
+from bridge.engine.cascade.retrieval import Embedder
+from bridge.engine.cascade.sentences import Splitter, split
+from bridge.engine.cascade.voice import Voice
+from bridge.engine.cascade.voice_activity import Samples
+from bridge.facts.speech import Verdict, Wish
+from bridge.gate.rules import Hit, Rules
+from bridge.gate.topic import Review, TopicGate
+
+log = logging.getLogger(__name__)
+
+_MOST_SENTENCES: Final = 12
+"""Sentences of one answer of a language model; the rest of it is dropped. Nobody listens longer on a telephone."""
+
+_HISTORY: Final = 16
+"""Messages of a call that a language model is reminded of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the thoughts of all calls share."""
+
+    recogniser: Recogniser
+    embedder: Embedder
+    voice: Voice
+    llm: Llm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer; `wish` and `memory` are those of the call once it is said."""
+
+    text: str
+    wish: Wish | None = None
+    memory: Memory | None = None
+    protected: bool = False
+
+
+class Thought:
+    """Where a thread leaves what it finds out, piece by piece, and where the slot says what it still wants.
+
+    The thread writes `heard` and appends to `utterances`; the slot reads them, and sets `wanted` to `words` (only
+    what the caller said) or to `nothing`. Each of these is one atomic step, so there is no lock.
+    """
+
+    def __init__(self) -> None:
+        """Everything is wanted, nothing is known."""
+        self.heard: str | None = None
+        self.question = ""
+        self.utterances: deque[Utterance] = deque()
+        self.answer_wanted = True
+        self.words_wanted = True
+
+    def abandon(self) -> None:
+        """Nothing of this is wanted any more."""
+        self.answer_wanted = self.words_wanted = False
+
+    def listen_only(self) -> None:
+        """The answer is not wanted any more, what the caller said still is."""
+        self.answer_wanted = False
+
+
+class Thinker:
+    """How one persona thinks; shared by its calls. The methods run in threads of the pool."""
+
+    def __init__(self, tools: Tools, knowledge: Knowledge, rules: Rules) -> None:
+        """`knowledge` and `rules` belong to the same persona."""
+        self._tools = tools
+        self._knowledge = knowledge
+        self._rules = rules
+        self._persona = knowledge.persona
+
+    def think(self, thought: Thought, samples: Samples, before: str, memory: Memory, gate: TopicGate) -> None:
+        """Recognise `samples` (float32, 16 kHz), and answer them together with the words `before` them."""
+        if not thought.words_wanted:
+            return
+        heard = self._tools.recogniser.recognise(samples)
+        thought.question = _join(before, heard)
+        thought.heard = heard
+        if not heard or not thought.answer_wanted:
+            return
+        self._answer(thought, memory, copy.copy(gate))
+
+    def recite(self, thought: Thought, sentences: tuple[Sentence, ...], gate: TopicGate) -> None:
+        """Say sentences that are not an answer."""
+        gate = copy.copy(gate)
+        for sentence in sentences:
+            review = gate.review(sentence.text, 0)
+            self._utter(thought, review, sentence, gate)
+            if review.verdict:
+                return
+
+    def _answer(self, thought: Thought, memory: Memory, gate: TopicGate) -> None:
+        hits = self._rules.find(thought.question)
+        if hits:
+            self._refuse(thought, hits[0], memory, gate)
+            return
+        decision = self._decide(thought.question, memory)
+        if decision is None:
+            self._relay(thought, memory, gate)
+        elif decision.blocked:
+            hit = Hit(decision.blocked.text, decision.blocked.topic, 0, len(thought.question))
+            self._refuse(thought, hit, decision.memory, gate)
+        else:
+            self.recite(thought, cut(*decision.texts, wish=decision.wish, memory=decision.memory), gate)
+
+    def _decide(self, question: str, memory: Memory) -> Answer | None:
+        """The answer from the persona's own words; None where a language model is to find one."""
+        if self._tools.llm is None:
+            return answer(self._knowledge, self._tools.embedder, question, memory)
+        wanted = directive(question)
+        return reply_to(self._knowledge, wanted, memory) if wanted else None
+
+    def _refuse(self, thought: Thought, hit: Hit, memory: Memory, gate: TopicGate) -> None:
+        quiet = replace(memory, misses=0, asked="")
+        self._utter(thought, gate.refuse_caller(hit, 0), Sentence("", memory=quiet), gate)
+
+    def _relay(self, thought: Thought, memory: Memory, gate: TopicGate) -> None:
+        """Say a language model's answer, sentence by sentence, up to the first that the gate stops."""
+        asked = _remember(memory, "user", thought.question)
+        said = ""
+        for sentence in self._model_sentences(thought, memory):
+            review = gate.review(sentence, 0)
+            said = f"{said} {review.text}".strip()
+            remembered = replace(_remember(asked, "assistant", said), last=(said,))
+            self._utter(thought, review, Sentence(sentence, memory=remembered), gate)
+            if review.verdict:
+                return
+
+    def _model_sentences(self, thought: Thought, memory: Memory) -> Iterator[str]:
+        assert self._tools.llm is not None
+        messages = messages_for(self._persona, memory, thought.question)
+        splitter = Splitter()
+        told = 0
+        try:
+            for piece in self._tools.llm.stream(messages, lambda: thought.answer_wanted):
+                for sentence in splitter.feed(piece):
+                    yield sentence
+                    told += 1
+                    if told == _MOST_SENTENCES:
+                        return
+            rest = splitter.rest()
+            yield from rest
+            if not told and not rest and thought.answer_wanted:
+                raise LlmError("failed", "the language model answered without a word")
+        except LlmError as error:
+            log.warning("%s; the caller was asked to try again", error)
+            if not told:
+                lines = self._knowledge.lines
+                fallback = {"failed": lines.model_failed, "loading": lines.model_loading, "busy": lines.model_busy}
+                yield from split(fallback[error.problem])
+
+    def _utter(self, thought: Thought, review: Review, sentence: Sentence, gate: TopicGate) -> None:
+        """Synthesise what the gate let through or put in place, and hand it over."""
+        pieces = split(review.text)
+        wish = review.wish if review.verdict else sentence.wish
+        for place, text in enumerate(pieces):
+            if not thought.answer_wanted:
+                return
+            last = place == len(pieces) - 1
+            verdict: Verdict | None = None if place else review.verdict
+            line = self._tools.voice.speak(text, self._persona.language)
+            thought.utterances.append(
+                Utterance(
+                    line,
+                    gate=copy.copy(gate),
+                    wish=wish if last else None,
+                    verdict=verdict,
+                    memory=sentence.memory,
+                    protected=sentence.protected,
+                )
+            )
+
+
+def cut(
+    *texts: str, wish: Wish | None = None, memory: Memory | None = None, protected: bool = False
+) -> tuple[Sentence, ...]:
+    """Texts as sentences to say one after the other; `wish` stands on the last."""
+    sentences = [Sentence(sentence, None, memory, protected) for text in texts for sentence in split(text)]
+    return (*sentences[:-1], replace(sentences[-1], wish=wish)) if sentences else ()
+
+
+def _join(first: str, second: str) -> str:
+    """Two halves of one thing said; the recogniser ended the first like a sentence of its own."""
+    return f"{first.rstrip(' .?!,')} {second}" if first and second else first or second
+
+
+def _remember(memory: Memory, role: Role, text: str) -> Memory:
+    return replace(memory, history=(*memory.history, (role, text))[-_HISTORY:])
