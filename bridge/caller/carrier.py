@@ -58,6 +58,7 @@ class CallReport:
 
     ids: CallIds
     call_id: str = ""
+    persona: str = ""
     ended: Ending = "not_connected"
     close_code: int | None = None
     seconds: float = 0.0
@@ -72,6 +73,11 @@ class CallReport:
     problems: tuple[str, ...] = ()
     heard: bytes = b""
     said: bytes = b""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the stream was opened."""
+        return self.ended in ("caller_hung_up", "server_closed")
 
     @property
     def complete(self) -> bool:
@@ -157,7 +163,7 @@ class PhoneCall:
                 ping_interval=None,
             )
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
-            problem = f"31920: the stream {stream.url} could not be opened: {error or type(error).__name__}"
+            problem = f"31920: the stream could not be opened: {error or type(error).__name__}"
             self._problems.append(problem)
             self._tell(stream, "stream-error", problem)
             return
@@ -292,6 +298,7 @@ class PhoneCall:
         return CallReport(
             self._ids,
             call_id=stream.parameters.get("call_id", ""),
+            persona=stream.parameters.get("persona", ""),
             ended=media.ended,
             close_code=media.close_code,
             seconds=media.packets * PACKET_MS / 1000,

@@ -28,7 +28,8 @@ class Line:
     """Who calls whom, and where the bridge is.
 
     `url` is the bridge's address; `public_url`, where set, is the address that the bridge believes it has: requests
-    go to `url` and are signed for `public_url`, as they are when a tunnel or a proxy lies between. `jitter_ms` delays
+    go to `url` and are signed for `public_url`, as they are when a tunnel or a proxy lies between. `persona` pins who
+    answers and `record` whether the call is recorded; None leaves both to the server. `jitter_ms` delays
     each packet by a random time up to it, in order; `loss` is the share of packets never sent; `seed` fixes both.
     `settle_s` is how long the caller stays, silent, for frames that are still to come; a person does not.
     """
@@ -37,6 +38,7 @@ class Line:
     to: str = "+12025550100"
     caller: str = "+12025550199"
     persona: str | None = None
+    record: bool | None = None
     auth_token: str | None = None
     public_url: str | None = None
     account_sid: str = "AC00000000000000000000000000000000"
@@ -46,9 +48,12 @@ class Line:
     settle_s: float = 0.0
 
     def voice_url(self) -> str:
-        """The voice webhook, with the persona pinned where one is asked for."""
-        query = "?" + urlencode({"persona": self.persona}) if self.persona else ""
-        return f"{(self.public_url or self.url).rstrip('/')}/twilio/voice{query}"
+        """The voice webhook, with the persona pinned and recording asked for or forbidden in its query."""
+        query = {"persona": self.persona} if self.persona else {}
+        if self.record is not None:
+            query["record"] = str(int(self.record))
+        address = f"{(self.public_url or self.url).rstrip('/')}/twilio/voice"
+        return f"{address}?{urlencode(query)}" if query else address
 
     def reach(self, url: str) -> str:
         """The address under which `url` is reached from here: the public one is swapped for the bridge's own."""
