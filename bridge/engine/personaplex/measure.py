@@ -22,6 +22,8 @@ class QuantisationError:
     frames: int
     text_logits_max_error: float
     audio_logits_max_error: float
+    text_logits_spread: float  # standard deviation of the model's own logits, to judge the errors by
+    audio_logits_spread: float
     equal_tokens: float  # fraction of greedy choices, text and audio, that are the same
 
     def as_dict(self) -> dict[str, object]:
@@ -56,5 +58,7 @@ def quantisation_error(
         frames=len(own.text_logits),
         text_logits_max_error=float((own.text_logits - packed.text_logits).abs().max()),
         audio_logits_max_error=float((own.audio_logits - packed.audio_logits).abs().max()),
+        text_logits_spread=float(own.text_logits.std()),
+        audio_logits_spread=float(own.audio_logits.std()),
         equal_tokens=float(same.float().mean()),
     )

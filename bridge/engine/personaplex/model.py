@@ -81,7 +81,7 @@ def blank(config: Config, weights: Weights = Weights.BF16) -> tuple[LanguageMode
         lm, mimi = LanguageModel(config.lm), Mimi(config.mimi)
         if weights is not Weights.BF16:
             use_packed_linears(lm.transformer, weights)
-    return lm, mimi
+    return lm.requires_grad_(False), mimi.requires_grad_(False)
 
 
 def require_files(directory: Path, *names: str) -> None:

@@ -136,8 +136,7 @@ class ReferenceLM:
         rows, text_logits, audio_logits = [], [], []
         for position in range(before + caller.shape[1]):
             column = [
-                initial[row] if position <= delay else frames[row][position - delay]
-                for row, delay in enumerate(delays)
+                initial[row] if position <= delay else frames[row][position - delay] for row, delay in enumerate(delays)
             ]
             inputs.append(self.embed(column))
             if position < before - 1:
@@ -189,11 +188,8 @@ class ReferenceMimi:
         sees = (key <= query) & (key > newest - c["context"])
         for i in range(c["num_layers"]):
             here = f"{at}.transformer.layers.{i}."
-            norm = lambda x, name, here=here: functional.layer_norm(  # noqa: E731
-                x, x.shape[-1:], t[f"{here}{name}.weight"], t[f"{here}{name}.bias"], eps=1e-5
-            )
             y = attend(
-                norm(x, "norm1"),
+                self.layer_norm(x, here + "norm1"),
                 t[here + "self_attn.in_proj_weight"],
                 t[here + "self_attn.out_proj.weight"],
                 c["num_heads"],
@@ -201,10 +197,15 @@ class ReferenceMimi:
                 c["max_period"],
             )
             x = x + t[here + "layer_scale_1.scale"] * y
-            y = norm(x, "norm2") @ t[here + "linear1.weight"].T
+            y = self.layer_norm(x, here + "norm2") @ t[here + "linear1.weight"].T
             y = y * 0.5 * (1 + torch.erf(y / math.sqrt(2)))
             x = x + t[here + "layer_scale_2.scale"] * (y @ t[here + "linear2.weight"].T)
         return x.T
+
+    def layer_norm(self, x: Tensor, at: str) -> Tensor:
+        centred = x - x.mean(-1, keepdim=True)
+        scaled = centred / torch.sqrt(centred.square().mean(-1, keepdim=True) + 1e-5)
+        return scaled * self.t[at + ".weight"] + self.t[at + ".bias"]
 
     def entries(self, part: str, book: int) -> Tensor:
         at = f"quantizer.{part}.vq.layers.{book}._codebook."
