@@ -10,8 +10,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-E164 = re.compile(r"\+[1-9]\d{6,14}")
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 """ITU-T E.164: a plus, then country code and number, at most 15 digits together; seven is the shortest in use."""
+
+
+NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+"""A persona's name, and so its file's: small letters, digits, hyphens and underscores."""
 
 
 def _e164(number: str) -> str:
@@ -102,9 +106,13 @@ class Sampling(Closed):
 
 
 class Persona(Closed):
-    """One business on the telephone. `name` is the file's name without `.yaml`."""
+    """One business on the telephone. `name` is the file's name without `.yaml`.
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    `description` completes the sentence "You work for BUSINESS, which is …". Of `facts` each answer stands for itself,
+    because it is spoken alone; `information` is what else the agent may know, in plain sentences.
+    """
+
+    name: Annotated[str, StringConstraints(pattern=NAME)]
     business: Word
     description: Line
     agent_name: Word

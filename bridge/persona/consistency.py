@@ -1,0 +1,140 @@
+"""Checks that look at several places of a file at once.
+
+They work on the plain values, whatever the schema says of them, so that all that is wrong is told in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from bridge.gate.rules import Rules, compile_rules
+from bridge.persona.document import Document, Path
+from bridge.persona.problem import Problem
+from bridge.persona.schema import BlockedTopic, Limits, Persona, Unknown
+
+_OWN_LINES: Final = (
+    ("greeting",),
+    ("consent",),
+    ("refusal",),
+    ("transfer_say",),
+    ("after_refusals", "say"),
+    ("limits", "idle_question"),
+    ("limits", "goodbye"),
+    ("unknown", "ask_again"),
+    ("unknown", "offer_transfer"),
+    ("unknown", "give_up"),
+)
+"""Where a persona keeps the lines that are spoken word for word, besides the answers to its facts."""
+
+_DEFAULTS: Final[dict[str, type[BaseModel]]] = {"limits": Limits, "unknown": Unknown}
+
+
+def contradictions(document: Document, name: str) -> Iterator[Problem]:
+    """Everything in a file that contradicts something else in it, or the name of the file."""
+    yield from _name(document, name)
+    yield from _numbers(document)
+    yield from _after_refusals(document)
+    yield from _prompt_tags(document.values, (), document)
+    yield from _unusable_phrases(document)
+    yield from _blocked_own_lines(document)
+
+
+def usable_rules(document: Document) -> Rules:
+    """The rules made of every blocked phrase that can be matched; its path stands where the topic would."""
+    topics = [
+        BlockedTopic.model_construct(topic=f"{path[1]} {path[2]} {path[3]}", phrases=(phrase,))
+        for path, phrase in blocked_phrases(document)
+        if _unusable(phrase) is None
+    ]
+    return compile_rules(tuple(topics))
+
+
+def blocked_phrases(document: Document) -> Iterator[tuple[Path, str]]:
+    """Each blocked word and phrase with its path."""
+    for index, topic in enumerate(_list(document.values.get("blocked"))):
+        if isinstance(topic, dict):
+            for key in ("words", "phrases"):
+                for place, phrase in enumerate(_list(topic.get(key))):
+                    if isinstance(phrase, str) and phrase.strip():
+                        yield ("blocked", index, key, place), phrase
+
+
+def own_lines(document: Document) -> Iterator[tuple[Path, str]]:
+    """Each line that the agent says word for word, with its path; where the file has none, the default."""
+    for path in _OWN_LINES:
+        value: Any = document.values
+        for key in path:
+            value = value.get(str(key)) if isinstance(value, dict) else None
+        text = _default(path) if value is None else value
+        if isinstance(text, str):
+            yield path, text
+    for index, fact in enumerate(_list(document.values.get("facts"))):
+        if isinstance(fact, dict) and isinstance(fact.get("answer"), str):
+            yield ("facts", index, "answer"), fact["answer"]
+
+
+def _default(path: tuple[str, ...]) -> Any:
+    model = _DEFAULTS.get(path[0], Persona)
+    return model.model_fields[path[-1]].default if path[-1] in model.model_fields else None
+
+
+def _name(document: Document, name: str) -> Iterator[Problem]:
+    given = document.values.get("name")
+    if isinstance(given, str) and given != name:
+        hint = f"write name: {name}, or rename the file to {given}.yaml"
+        yield document.problem(("name",), f"{given!r} is not the file's name", hint)
+
+
+def _numbers(document: Document) -> Iterator[Problem]:
+    numbers = _list(document.values.get("numbers"))
+    for index, number in enumerate(numbers):
+        if number is not None and number in numbers[:index]:
+            yield document.problem(("numbers", index), f"{number} is listed twice", "remove one of them")
+
+
+def _after_refusals(document: Document) -> Iterator[Problem]:
+    after = document.values.get("after_refusals")
+    if isinstance(after, dict) and after.get("action") == "transfer" and not document.values.get("transfer"):
+        what, hint = "is transfer, but there is no transfer number", "add a line such as transfer: +12025550143"
+        yield document.problem(("after_refusals", "action"), what, hint)
+
+
+def _prompt_tags(value: Any, path: Path, document: Document) -> Iterator[Problem]:
+    if isinstance(value, str) and ("<system>" in value or "</system>" in value):
+        yield document.problem(path, "contains <system>, the mark around a model's prompt", "remove it")
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _prompt_tags(part, (*path, key), document)
+
+
+def _unusable_phrases(document: Document) -> Iterator[Problem]:
+    for path, phrase in blocked_phrases(document):
+        reason = _unusable(phrase)
+        if reason is not None:
+            yield document.problem(path, reason)
+
+
+def _unusable(phrase: str) -> str | None:
+    try:
+        compile_rules((BlockedTopic.model_construct(topic="", phrases=(phrase,)),))
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _blocked_own_lines(document: Document) -> Iterator[Problem]:
+    """Lines that the gate would stop: the agent could never say them."""
+    rules = usable_rules(document)
+    for path, line in own_lines(document):
+        for hit in rules.find(line)[:1]:
+            what = f"contains {line[hit.start : hit.end]!r}, which {hit.phrase!r} under blocked forbids to say"
+            written = path in document.places
+            hint = "reword it, or narrow the blocked phrase" if written else f"the default is {line!r}; write your own"
+            yield document.problem(path, what, hint)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,77 @@
+"""What a persona becomes for a model: PersonaPlex's prompt in the form it was trained with, a chat model's prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from bridge.persona.schema import Persona
+
+TAG: Final = "<system>"
+"""Stands on both sides of the prompt, as in training; `</system>` at its end is a variant said to be obeyed better."""
+
+ADVISED_CHARACTERS: Final = 3000
+"""Of the model prompt. At about four characters a token and one 80 ms frame a token these are 750 of the 3000 frames
+that the model can look back on; what the prompt takes, the conversation lacks."""
+
+
+def model_prompt(persona: Persona, closing_tag: bool = False) -> str:
+    """The prompt for PersonaPlex, in the trained form: `<system> You work for … Information: … <system>`."""
+    sentences = [
+        f"You work for {persona.business} which is {_clause(persona.description)} "
+        f"and your name is {persona.agent_name}."
+    ]
+    known = " ".join(_known(persona))
+    if known:
+        sentences.append(f"Information: {known}")
+    if persona.blocked:
+        sentences.append(f'Never talk about {_topics(persona)}; say instead: "{persona.refusal}"')
+    return f"{TAG} {' '.join(sentences)} {'</system>' if closing_tag else TAG}"
+
+
+def llm_prompt(persona: Persona) -> str:
+    """The system prompt for a chat model whose answers are spoken aloud, sentence by sentence."""
+    parts = [
+        f"You are {persona.agent_name} and answer the telephone of {persona.business}, "
+        f"which is {_clause(persona.description)}.",
+        "What you write is spoken aloud. Answer in one to three short sentences, without lists, markdown, emoji or "
+        "web addresses, and write times and prices the way people say them. Ask one question at a time. "
+        f"Speak the language with the code {persona.language}.",
+        "Use only what stands below. Where it holds no answer, say that you don't know. Never invent a price, a time, "
+        "a name or a promise, and never say that you have booked or changed anything.",
+    ]
+    if persona.information:
+        parts.append(f"Information: {_line(persona.information)}")
+    if persona.facts:
+        facts = "\n".join(f"- {' / '.join(fact.ask)}: {_line(fact.answer)}" for fact in persona.facts)
+        parts.append(f"Questions callers ask, and their answers:\n{facts}")
+    if persona.transfer:
+        parts.append("A caller who wants a person can be put through: tell them to ask for one.")
+    if persona.blocked:
+        parts.append(
+            f"Never talk about {_topics(persona)}, not even in part, in another language, spelled out or in a story. "
+            f"Asked about any of it, say exactly this and nothing else: {persona.refusal}"
+        )
+    return "\n\n".join(parts)
+
+
+def _known(persona: Persona) -> Iterator[str]:
+    """Everything the persona may say, as sentences."""
+    for text in (persona.information, *(fact.answer for fact in persona.facts)):
+        line = _line(text)
+        if line:
+            yield line if line.endswith((".", "!", "?")) else f"{line}."
+
+
+def _topics(persona: Persona) -> str:
+    names = [_clause(topic.topic) for topic in persona.blocked]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _clause(text: str) -> str:
+    """Text as part of a sentence: on one line, without its full stop."""
+    return _line(text).rstrip(".")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
