@@ -95,8 +95,6 @@ class CallLog:
     def __init__(self, journal: Journal, name: str, header: Call, redactor: Redactor | None) -> None:
         """Made by `Journal.open`."""
         self.name = name
-        self.header: Call
-        """The header as it was written: with redaction it lacks the caller's number, and so must the index."""
         self.closed: Future[None] = Future()
         self.closed.set_running_or_notify_cancel()  # whoever stops waiting for it must not cancel it
         self._journal = journal
@@ -107,7 +105,8 @@ class CallLog:
         self._fd: int | None = None
         (written,) = self.write(header)
         assert isinstance(written, Call)
-        self.header = written
+        self.header: Call = written
+        """The header as it was written: with redaction it lacks the caller's number, and so must the index."""
 
     def write(self, record: Record) -> tuple[Record, ...]:
         """Write a record, never waiting for the disk.

@@ -1,0 +1,106 @@
+"""A call's record as lines for people to read, with or without colours."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from rich.text import Text
+
+from bridge.transcript.records import DigitPressed, Ended, Problem, Reading
+from bridge.transcript.turns import gate, turns
+
+Who = Literal["caller", "agent", "unheard", "gate", "digit", "problem", "end"]
+
+_LABEL: dict[Who, str] = {"unheard": "agent", "digit": "caller", "end": ""}
+_STYLE: dict[Who, str] = {
+    "caller": "cyan",
+    "agent": "green",
+    "unheard": "strike dim",
+    "gate": "bold red",
+    "digit": "dim",
+    "problem": "yellow",
+    "end": "dim",
+}
+_BECAUSE = {"caller_spoke": "the caller spoke", "gate": "the gate took it back", "call_ended": "the call ended"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something that happened at `at_ms`. `note` is our own remark on it. As text it is one line."""
+
+    at_ms: int
+    who: Who
+    text: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        """The line without colours."""
+        return f"{self.head}{self.text} {self.note}".rstrip()
+
+    @property
+    def head(self) -> str:
+        """The time and the speaker, in columns."""
+        return f"{clock(self.at_ms):>8}  {_LABEL.get(self.who, self.who):<7} "
+
+
+def lines(reading: Reading) -> list[Line]:
+    """Everything that a record holds, in the order of the call's clock."""
+    found = []
+    for turn in turns(reading.records):
+        if turn.heard:
+            found.append(Line(turn.start_ms, turn.speaker, clean(turn.text)))
+        else:
+            note = f"[not heard: {_BECAUSE.get(turn.reason, turn.reason)}]"
+            found.append(Line(turn.start_ms, "unheard", clean(turn.text), note))
+    for event in gate(reading.records):
+        text = f"{event.action}: {clean(event.phrase)} ({clean(event.topic)}), said by the {event.speaker}"
+        found.append(Line(event.at_ms, "gate", text))
+    end = max((line.at_ms for line in found), default=0)
+    for record in reading.records:
+        match record:
+            case DigitPressed(digit, at_ms):
+                found.append(Line(at_ms, "digit", f"[pressed {clean(digit) or 'a key'}]"))
+            case Problem(what, at_ms):
+                found.append(Line(at_ms, "problem", clean(what)))
+            case Ended(how, reason, _, seconds):
+                found.append(Line(max(end, int(seconds * 1000)), "end", f"[{how}: {clean(reason)}]"))
+    found += [
+        Line(end, "problem", f"line {fault.line} of the file cannot be read: {fault.why}") for fault in reading.faults
+    ]
+    return sorted(found, key=lambda line: line.at_ms)
+
+
+def styled(line: Line) -> Text:
+    """The line with colours: verdicts stand out, unheard words are struck through."""
+    text = Text(line.head, style="dim")
+    text.append(line.text, _STYLE[line.who])
+    if line.note:
+        text.append(f" {line.note}", "dim")
+    return text
+
+
+def clean(text: str) -> str:
+    """Without control characters: words from a telephone must not steer a terminal."""
+    return "".join(" " if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} else char for char in text)
+
+
+def clock(ms: int) -> str:
+    """Minutes, seconds and tenths: 3:07.4."""
+    return f"{ms // 60_000}:{ms // 1000 % 60:02}.{ms // 100 % 10}"
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds: 3:07; hours in front where there are any."""
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def local_time(utc: str) -> str:
+    """An ISO 8601 time as date and time of day in the time zone of this machine."""
+    try:
+        return datetime.fromisoformat(utc).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError):
+        return clean(utc)
