@@ -25,7 +25,7 @@ from bridge.caller.place import CallResult, place_call
 from bridge.caller.recording import BUNDLED, Recording, load_recording
 from bridge.caller.script import Manners, Script
 from bridge.caller.webhook import Line
-from bridge.cli.conversation import ConversationView, load_progress, show_result
+from bridge.cli.live import ConversationView, load_progress, show_result
 from bridge.facts.settings import EngineName, Settings, load_settings
 from bridge.persona.schema import E164
 

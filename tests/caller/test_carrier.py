@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -180,7 +181,7 @@ async def test_lost_packets_leave_a_gap_in_the_timestamps_and_nowhere_else(scrip
     assert [int(one["chunk"]) for one in media] == list(range(1, len(media) + 1))
     times = [int(one["timestamp"]) for one in media]
     assert times == sorted(set(times))
-    assert any(later - earlier > 20 for earlier, later in zip(times, times[1:], strict=False))
+    assert any(later - earlier > 20 for earlier, later in pairwise(times))
     assert report.seconds == 1.0
 
 
