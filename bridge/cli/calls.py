@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bridge.cli.lines import clean, duration, lines, local_time, styled
+from bridge.cli.lines import clean, coloured, duration, lines, local_time
 from bridge.facts.errors import BridgeError, SettingsError
 from bridge.facts.settings import Settings, load_settings
 from bridge.server.journal import read_transcript
@@ -28,7 +28,6 @@ from bridge.transcript.summary import summarise
 
 app = typer.Typer(
     no_args_is_help=True,
-    rich_markup_mode=None,
     help="List, read and export the calls that were answered.",
 )
 
@@ -59,10 +58,13 @@ def list_calls(
 ) -> None:
     """List calls, the newest first.
 
-    \b
-    callbridge calls list
-    callbridge calls list --persona dental --since 7d
-    callbridge calls list --json --limit 1000
+    Examples:
+
+        callbridge calls list
+
+        callbridge calls list --persona dental --since 7d
+
+        callbridge calls list --json --limit 1000
     """
     with _archive(data_dir) as (_, store):
         found = store.list(persona=persona, since=_moment(since), limit=limit)
@@ -82,9 +84,11 @@ def show_call(
 ) -> None:
     """Show both sides of a call with times, the gate's verdicts, and what the caller did not hear.
 
-    \b
-    callbridge calls show 3f9a
-    callbridge calls show 3f9a1c0de4b25a77 --json
+    Examples:
+
+        callbridge calls show 3f9a
+
+        callbridge calls show 3f9a1c0de4b25a77 --json
     """
     with _archive(data_dir) as (settings, store):
         entry = store.find(call_id)
@@ -94,10 +98,13 @@ def show_call(
         return
     console = _console()
     for heading in _heading(entry, settings.data_dir):
-        console.print(Text(clean(heading)))
+        console.print(Text(clean(heading)), soft_wrap=True)
     console.print()
-    for line in lines(reading):
-        console.print(styled(line))
+    found = lines(reading)
+    if console.is_terminal:
+        console.print(coloured(found))
+    else:
+        typer.echo("\n".join(map(str, found)))
 
 
 @app.command("export")
@@ -113,9 +120,11 @@ def export_calls(
 ) -> None:
     """Export calls as JSON Lines (one call to a line), CSV (one turn to a row) or text.
 
-    \b
-    callbridge calls export --format csv --out calls.csv
-    callbridge calls export 3f9a 77b2 --format txt
+    Examples:
+
+        callbridge calls export --format csv --out calls.csv
+
+        callbridge calls export 3f9a 77b2 --format txt
     """
     with _archive(data_dir) as (settings, store):
         if call_ids:
@@ -219,24 +228,20 @@ def _console() -> Console:
 
 @contextmanager
 def _archive(data_dir: Path | None) -> Iterator[tuple[Settings, CallStore]]:
-    """The settings and the index; errors for a person end the command with status 1."""
+    """The settings and the index."""
+    settings = load_settings(data_dir=data_dir)
+    if not settings.database_url and not settings.data_dir.is_dir():
+        raise SettingsError(
+            f"There is no record of calls at {settings.data_dir.absolute()}. It is made when the first call is "
+            "answered; if it lies elsewhere, set DATA_DIR or use --data-dir."
+        )
+    store = CallStore(settings.database)
     try:
-        settings = load_settings(data_dir=data_dir)
-        if not settings.database_url and not settings.data_dir.is_dir():
-            raise SettingsError(
-                f"There is no record of calls at {settings.data_dir.absolute()}. It is made when the first call is "
-                "answered; if it lies elsewhere, set DATA_DIR or use --data-dir."
-            )
-        store = CallStore(settings.database)
-        try:
-            if not store.list(limit=1):  # a new index, or one that was deleted: the files still have everything
-                store.rebuild(settings.data_dir)
-            yield settings, store
-        finally:
-            store.close()
-    except BridgeError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(1) from None
+        if not store.list(limit=1):  # a new index, or one that was deleted: the files still have everything
+            store.rebuild(settings.data_dir)
+        yield settings, store
+    finally:
+        store.close()
 
 
 @contextmanager

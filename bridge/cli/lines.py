@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from rich.table import Table
 from rich.text import Text
 
 from bridge.transcript.records import DigitPressed, Ended, Problem, Reading
@@ -37,13 +39,13 @@ class Line:
     note: str = ""
 
     def __str__(self) -> str:
-        """The line without colours."""
-        return f"{self.head}{self.text} {self.note}".rstrip()
+        """The line without colours, time and speaker in columns."""
+        return f"{clock(self.at_ms):>8}  {self.label:<8}{self.text} {self.note}".rstrip()
 
     @property
-    def head(self) -> str:
-        """The time and the speaker, in columns."""
-        return f"{clock(self.at_ms):>8}  {_LABEL.get(self.who, self.who):<7} "
+    def label(self) -> str:
+        """Who it was, as a word of at most seven letters."""
+        return _LABEL.get(self.who, self.who)
 
 
 def lines(reading: Reading) -> list[Line]:
@@ -73,13 +75,18 @@ def lines(reading: Reading) -> list[Line]:
     return sorted(found, key=lambda line: line.at_ms)
 
 
-def styled(line: Line) -> Text:
-    """The line with colours: verdicts stand out, unheard words are struck through."""
-    text = Text(line.head, style="dim")
-    text.append(line.text, _STYLE[line.who])
-    if line.note:
-        text.append(f" {line.note}", "dim")
-    return text
+def coloured(found: Sequence[Line]) -> Table:
+    """The lines in columns with colours: verdicts stand out, unheard words are struck through."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(justify="right", style="dim", no_wrap=True)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for line in found:
+        text = Text(line.text, _STYLE[line.who])
+        if line.note:
+            text = Text.assemble(text, (f" {line.note}", "dim"))
+        grid.add_row(clock(line.at_ms), line.label, text)
+    return grid
 
 
 def clean(text: str) -> str:
