@@ -74,12 +74,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2).to(x.dtype)
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, visible: Tensor) -> Tensor:
-    """Scaled dot products over what is visible.
+def attention(q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None = None) -> Tensor:
+    """Scaled dot products over what is visible, or over everything.
 
     q [B, T, heads, head_dim], k and v [B, C, heads, head_dim], visible bool [B, T, C] → as q.
     """
-    y = functional.scaled_dot_product_attention(
-        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=visible[:, None]
-    )
+    mask = None if visible is None else visible[:, None]
+    y = functional.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask)
     return y.transpose(1, 2)

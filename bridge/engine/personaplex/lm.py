@@ -76,8 +76,7 @@ class DepformerAttention(nn.Module):
         q, k, v = self.in_proj(x, step).unflatten(-1, (3, self.heads, -1)).unbind(-3)
         kv[0, :, step], kv[1, :, step] = k, v
         keys, values = kv[:, :, max(0, step + 1 - self.context) : step + 1]
-        visible = torch.ones(x.shape[0], 1, keys.shape[1], dtype=torch.bool, device=x.device)
-        y: Tensor = self.out_proj(attention(q[:, None], keys, values, visible).flatten(1), step)
+        y: Tensor = self.out_proj(attention(q[:, None], keys, values).flatten(1), step)
         return y
 
 

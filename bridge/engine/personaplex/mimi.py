@@ -286,7 +286,12 @@ class Mimi(nn.Module):
         self.decoder = decoder(config.seanet)
 
     def finish(self) -> None:
-        """Derive the codebooks' entries once weights are there."""
+        """Derive the codebooks' entries once weights are there.
+
+        On a GPU, also ask for whole float32 convolutions, in this process: TF32, their default, lets codes flip.
+        """
+        if self.device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False
         for module in self.modules():
             if isinstance(module, Codebook):
                 module.finish()

@@ -56,7 +56,7 @@ class Spoken:
 
 
 class Runtime:
-    """A model and a fixed number of slots. Not thread-safe: one thread owns it."""
+    """A model and a fixed number of slots. One thread owns it."""
 
     def __init__(self, model: Model, slots: int) -> None:
         codec, language = model.config.mimi, model.config.lm
@@ -75,7 +75,10 @@ class Runtime:
         self._fresh: set[int] = set()  # opened with a prompt, first token not chosen yet
 
     def snapshot(self, voice: Voice | None, text: str | Sequence[int]) -> Snapshot:
-        """Take in a voice and a persona, given as text or as token ids, for any number of calls to start from."""
+        """Take in a voice and a persona, given as text or as token ids, for any number of calls to start from.
+
+        May be called from another thread while calls go on: it reads the weights and touches no slot.
+        """
         return snapshot(self.model, voice, text)
 
     def open(self, slot: int, prompt: Snapshot | None, seed: int, sampling: Sampling | None = None) -> None:

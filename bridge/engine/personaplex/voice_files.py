@@ -20,7 +20,7 @@ from torch import Tensor
 from .loudness import VOICE_LUFS, loudness, normalise
 from .mimi import encode_signal
 from .model import Model
-from .prompt import VoiceCodes, VoiceEmbeddings, embed_voice, lay_out
+from .prompt import Voice, VoiceCodes, VoiceEmbeddings, embed_voice, lay_out
 from .voices import VoiceError, check_new_name
 
 # Shorter ones carry too little of a voice, longer ones take from the window that the call needs.
@@ -57,6 +57,16 @@ def load_voice(path: Path) -> VoiceEmbeddings:
             f"or `cache` is {list(cache.shape)} instead of [1, rows, columns]"
         )
     return VoiceEmbeddings(embeddings[:, 0, 0], cache[0].to(torch.int64))
+
+
+def read_voice(model: Model, path: Path) -> Voice:
+    """A voice from a saved file, or from a WAV of any rate, which is brought to 24 kHz and −24 LUFS first.
+
+    Raises `VoiceError`.
+    """
+    if path.suffix.lower() == ".wav":
+        return voice_codes(model, read_wav(path, model.config.mimi.sample_rate))
+    return load_voice(path)
 
 
 def save_voice(voice: VoiceEmbeddings, path: Path, metadata: dict[str, str] | None = None) -> None:

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from bridge.engine.personaplex.measure import quantisation_error
 from bridge.engine.personaplex.model import load_model
 from bridge.engine.personaplex.quantise import PackedLinear, Weights, _fp8_linear, pack
+from bridge.engine.personaplex.random_model import random_model, tiny_config
+from bridge.engine.personaplex.runtime import Runtime
+
+from .calls import Call, run_calls, sound
 
 PACKED = (Weights.INT8, Weights.FP8)
 
@@ -54,6 +59,13 @@ def test_only_the_temporal_linears_are_packed(tiny: Path) -> None:
         for layer in range(3)
         for name in ("self_attn.in_proj", "self_attn.out_proj", "gating.linear_in", "gating.linear_out")
     }
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_random_models_can_be_packed_too(kind: Weights) -> None:
+    runtime = Runtime(random_model(tiny_config(), dtype=torch.bfloat16, weights=kind), 1)
+    said = run_calls(runtime, [Call(0, sound(0, 3), runtime.snapshot(None, [9]))])[0]
+    assert all(spoken.pcm is not None and np.isfinite(spoken.pcm).all() for spoken in said)
 
 
 def test_error_on_the_golden_vectors_is_measured(tiny: Path) -> None:

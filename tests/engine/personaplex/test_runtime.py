@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from bridge.engine.personaplex.config import Config, LMConfig, Sampling
+from bridge.engine.personaplex.mimi import decode_codes
 from bridge.engine.personaplex.model import Model
-from bridge.engine.personaplex.prompt import VoiceCodes
+from bridge.engine.personaplex.prompt import VoiceCodes, lay_out
 from bridge.engine.personaplex.random_model import random_model, tiny_config
 from bridge.engine.personaplex.runtime import Ruling, Runtime
 from bridge.engine.personaplex.slots import SamplingError
@@ -45,23 +46,18 @@ def test_text_is_known_one_frame_before_its_sound(runtime: Runtime) -> None:
     assert [spoken.ahead for spoken in said[:-1]] == [spoken.text for spoken in said[1:]]
 
 
-def test_golden_conversation_comes_out_of_the_runtime(model: Model) -> None:
-    """The recorded caller codes do not pass through the runtime's codec: its sound is compared with a replay's."""
+def test_runtime_says_what_the_parts_say_one_after_the_other(model: Model) -> None:
     cases, runtime = load_cases(TINY), Runtime(model, 2)
     pcm = cases["mimi.pcm_in"].numpy().reshape(-1, FRAME)
-    prompt = runtime.snapshot(VoiceCodes(cases["prompted.voice_codes"]), [11, 12])
+    voice = VoiceCodes(cases["prompted.voice_codes"])
+    prompt = runtime.snapshot(voice, [11, 12])
     said = run_calls(runtime, [Call(1, list(pcm), prompt, sampling=GREEDY)])[0]
-    from bridge.engine.personaplex.prompt import lay_out
-
-    laid = lay_out(
-        model.config.lm,
-        model.config.prompt,
-        VoiceCodes(cases["prompted.voice_codes"]),
-        [11, 12],
-        model.silence,
-        model.sine,
-    )
+    laid = lay_out(model.config.lm, model.config.prompt, voice, [11, 12], model.silence, model.sine)
     expected = replay(model, laid, cases["mimi.codes"]).tokens
+    sound = decode_codes(model.mimi, expected[1:, 1:].T).numpy()
+    np.testing.assert_allclose(
+        np.concatenate([spoken.pcm for spoken in said if spoken.pcm is not None]), sound, atol=1e-5
+    )
     assert [spoken.text for spoken in said] == expected[1:, 0].tolist()
 
 

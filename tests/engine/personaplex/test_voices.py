@@ -10,7 +10,7 @@ from scipy.io import wavfile
 
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.prompt import lay_out, prefill
-from bridge.engine.personaplex.voice_files import load_voice, make_voice, read_wav, save_voice
+from bridge.engine.personaplex.voice_files import load_voice, make_voice, read_voice, read_wav, save_voice
 from bridge.engine.personaplex.voices import PACKAGED, Category, VoiceError, VoiceKind, find_voice, list_voices
 
 
@@ -77,6 +77,17 @@ def test_loudness_of_the_recording_makes_no_difference(model: Model, tmp_path: P
         voices.append(load_voice(make_voice(model, tmp_path / f"{name}.wav", tmp_path, name).path))
     assert (voices[0].ring == voices[1].ring).float().mean() > 0.9
     assert torch.isclose(voices[0].embeddings, voices[1].embeddings, atol=1e-4).float().mean() > 0.9
+
+
+def test_recording_is_the_same_voice_as_the_file_made_of_it(model: Model, recording: Path) -> None:
+    made = read_voice(model, make_voice(model, recording, recording.parent, "ann").path)
+    direct = read_voice(model, recording)
+    one, other = (
+        prefill(model.lm, lay_out(model.config.lm, model.config.prompt, voice, [9], model.silence, model.sine))
+        for voice in (made, direct)
+    )
+    assert torch.equal(one.tokens, other.tokens) and one.frames == other.frames
+    torch.testing.assert_close(one.kv, other.kv)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32])

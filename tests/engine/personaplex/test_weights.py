@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -31,17 +32,11 @@ def rewrite(path: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> 
 def eight_sets(tensors: dict[str, torch.Tensor]) -> None:
     """Cut the depformer to the agent's steps."""
     for name in list(tensors):
-        first, *_, last = parts = name.split(".")
-        number = parts[4] if ".gating." in name else parts[1] if len(parts) > 2 else "0"
-        if first.startswith(("depformer", "linears")) and "layers" not in name and number.isdigit():
-            limit = 7 if first == "depformer_emb" else 8
-            if int(number) >= limit:
-                del tensors[name]
-        elif first == "depformer" and ".gating." in name and int(number) >= 8:
+        numbered = re.match(r"(?:depformer_in|linears|depformer\.layers\.\d+\.gating|(depformer_emb))\.(\d+)\.", name)
+        if numbered and int(numbered[2]) >= (7 if numbered[1] else 8):
             del tensors[name]
-        elif first == "depformer" and ".self_attn." in name:
-            tensors[name] = tensors[name][: len(tensors[name]) // 2].clone()
-        assert last
+        elif re.match(r"depformer\.layers\.\d+\.self_attn", name):
+            tensors[name] = tensors[name].chunk(2)[0].clone()
 
 
 def test_eight_depformer_sets_load_like_sixteen(copy: Path) -> None:
