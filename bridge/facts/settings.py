@@ -24,7 +24,7 @@ def _none_if_blank(value: Any) -> Any:
 
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_none_if_blank)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_blank)]
-OptionalCount = Annotated[int | None, BeforeValidator(_none_if_blank), Field(ge=1, le=4096)]
+OptionalCount = Annotated[Annotated[int, Field(ge=1, le=4096)] | None, BeforeValidator(_none_if_blank)]
 
 
 class Settings(BaseSettings):
