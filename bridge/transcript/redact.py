@@ -48,8 +48,12 @@ HOLD_RECORDS: Final = 64
 
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?:19|20)\d\d"
+_FULL_DATE = rf"(?<![-./\d])(?:{_YEAR}[-./]{_DAY}[-./]{_DAY}|{_DAY}[-./]{_DAY}[-./]{_YEAR})(?![-./]?\d)"
+_DATE = re.compile(_FULL_DATE)
+"""Digits that no card number contains. A shorter date could be a group of one."""
+
 _PLAIN = re.compile(
-    rf"(?<![-./\d])(?:{_YEAR}[-./]{_DAY}[-./]{_DAY}|{_DAY}[-./]{_DAY}[-./](?:{_YEAR}|\d\d))(?![-./]?\d)"  # dates
+    rf"{_FULL_DATE}|(?<![-./\d]){_DAY}[-./]{_DAY}[-./]\d\d(?![-./]?\d)"
     rf"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+{_DAY}(?:st|nd|rd|th)?,?\s+{_YEAR}\b"
     rf"|(?<!\d){_YEAR}\s?[-–]\s?{_YEAR}(?!\d)"
     r"|(?<!\d)\d{1,2}:\d\d(?::\d\d)?(?!\d)"  # times
@@ -60,7 +64,7 @@ _PLAIN = re.compile(
     r"|(?<![-\d])\d{5}-\d{4}(?![-\d])",  # ZIP+4
     re.IGNORECASE,
 )
-"""Rows of digits that are none of our business."""
+"""Rows of digits that are no phone number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,17 @@ def mask(text: str) -> str:
 
 def find(text: str) -> list[Span]:
     """The numbers to mask, in order."""
-    plain = [match.span() for match in _PLAIN.finditer(text)]
-    found = [
-        token for token in tokens(text) if not any(start < token.end and token.start < end for start, end in plain)
-    ]
-    spans = [_span(text, row, f"[card number ending {card[-4:]}]") for row, card in _cards(text, found)]
-    rest = [token for token in found if not any(span.start <= token.start < span.end for span in spans)]
-    rest = [token for token in rest if token.kind != "figures" or _stands_alone(text, token)]
+    found = list(tokens(text))
+    cards = _cards(text, _outside(found, [match.span() for match in _DATE.finditer(text)]))
+    spans = [_span(text, row, f"[card number ending {card[-4:]}]") for row, card in cards]
+    taken = [(span.start, span.end) for span in spans] + [match.span() for match in _PLAIN.finditer(text)]
+    rest = [token for token in _outside(found, taken) if token.kind != "figures" or _stands_alone(text, token)]
     spans += [_span(text, row, f"[number ending {digits_of(row)[-2:]}]") for row in _numbers(text, rest)]
     return sorted(spans, key=lambda span: span.start)
+
+
+def _outside(found: Sequence[Token], places: Sequence[tuple[int, int]]) -> list[Token]:
+    return [token for token in found if not any(start < token.end and token.start < end for start, end in places)]
 
 
 def _cards(text: str, found: Sequence[Token]) -> Iterator[tuple[Row, str]]:
