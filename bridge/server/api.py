@@ -22,6 +22,9 @@ from bridge.server.switchboard import LiveCall, Switchboard
 from bridge.transcript.records import encode
 from bridge.transcript.summary import summarise
 
+# At the module's level, because FastAPI looks there for the names in annotations.
+_bearer = HTTPBearer(auto_error=False, description="API_KEY, or the content of DATA_DIR/api.key")
+
 
 def api_routes(
     switchboard: Switchboard,
@@ -35,9 +38,8 @@ def api_routes(
     router = APIRouter()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
-    bearer = HTTPBearer(auto_error=False, description="API_KEY, or the content of DATA_DIR/api.key")
 
-    def holds_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+    def holds_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         if given is None or not secrets.compare_digest(given.credentials.encode(), api_key.encode()):
             raise HTTPException(
                 401, "give the header Authorization: Bearer KEY (API_KEY, or the content of DATA_DIR/api.key)"
