@@ -27,6 +27,12 @@ LOGITS_WITHIN = 1e-3
 PCM_WITHIN = 1e-3
 CODES_EQUAL = 0.95
 
+_CASES = {
+    "unprompted": ("caller_codes", "tokens", "text_logits", "agent_audio_logits"),
+    "prompted": ("voice_codes", "text_prompt_tokens", "caller_codes", "tokens"),
+    "mimi": ("pcm_in", "codes", "pcm_out"),
+}
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -116,18 +122,25 @@ def _prompted(model: Model, cases: dict[str, Tensor], voice: Voice) -> Rows:
         model.config.prompt,
         voice,
         cases["prompted.text_prompt_tokens"].tolist(),
-        cases["silence_codes"].tolist(),
-        cases["sine_codes"].tolist(),
+        model.silence,
+        model.sine,
     )
     recorded = cases["prompted.tokens"]
     return _compare(replay(model, prompt, cases["prompted.caller_codes"][:, : len(recorded) - 1]).tokens, recorded)
 
 
 def load_cases(directory: Path) -> dict[str, Tensor]:
+    """The golden vectors of a snapshot. Raises `WeightsError` if the file is damaged or a case is there in part."""
+    path = directory / CASES_FILE
     try:
-        return load_file(directory / CASES_FILE)
+        cases = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{directory / CASES_FILE} cannot be read as safetensors: {error}") from error
+        raise WeightsError(f"{path} cannot be read as safetensors: {error}") from error
+    for case, parts in _CASES.items():
+        missing = [part for part in parts if f"{case}.{part}" not in cases]
+        if 0 < len(missing) < len(parts):
+            raise WeightsError(f"{path} has only a part of case `{case}`: it lacks {', '.join(missing)}")
+    return cases
 
 
 def replay(model: Model, prompt: Prompt | None, caller: Tensor, history: Tensor | None = None) -> Replay:

@@ -33,26 +33,26 @@ def crowd(prompt: Snapshot) -> list[Call]:
     """Neighbours that join, stall and leave, with other prompts, seeds and settings, some in the same slot in turn."""
     warm = Sampling(text_temperature=1.3, text_top_k=100, audio_temperature=1.1, audio_top_k=5)
     return [
-        Call(0, sound(10, 60), prompt, seed=5, sampling=warm, stalls=frozenset((3, 4, 5, 40))),
+        Call(0, sound(10, 35), prompt, seed=5, sampling=warm, stalls=frozenset((3, 4, 5, 21))),
         Call(1, sound(11, 12), None, seed=6, start=7),
-        Call(1, sound(12, 15), prompt, seed=7, sampling=GREEDY, start=30),
+        Call(1, sound(12, 15), prompt, seed=7, sampling=GREEDY, start=22),
         Call(3, sound(13, 9), None, seed=8, sampling=warm, start=2),
     ]
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, Sampling()], ids=["greedy", "sampled"])
 def test_call_among_others_is_the_call_alone(runtime: Runtime, prompt: Snapshot, sampling: Sampling) -> None:
-    caller = sound(1, 50)  # with its prompt, past the window of 64
+    caller = sound(1, 30)  # with its prompt, past the window of 64
     alone = run_calls(runtime, [Call(2, caller, prompt, seed=3, sampling=sampling)])[0]
-    among = Call(2, caller, prompt, seed=3, sampling=sampling, start=4, stalls=frozenset((6, 7, 20, 33)))
+    among = Call(2, caller, prompt, seed=3, sampling=sampling, start=4, stalls=frozenset((6, 7, 20, 29)))
     assert same(alone, run_calls(runtime, [*crowd(prompt), among])[-1])
     assert len({spoken.text for spoken in alone}) > 10
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, Sampling()], ids=["greedy", "sampled"])
 def test_reused_slot_equals_a_fresh_one(tiny: Path, runtime: Runtime, prompt: Snapshot, sampling: Sampling) -> None:
-    call = Call(1, sound(2, 30), prompt, seed=9, sampling=sampling)
-    cold = Call(1, sound(2, 30), None, seed=9, sampling=sampling)
+    call = Call(1, sound(2, 14), prompt, seed=9, sampling=sampling)
+    cold = Call(1, sound(2, 14), None, seed=9, sampling=sampling)
     fresh = Runtime(runtime.model, SLOTS)
     expected, expected_cold = run_calls(fresh, [call])[0], run_calls(Runtime(runtime.model, SLOTS), [cold])[0]
     run_calls(runtime, crowd(prompt))

@@ -69,8 +69,6 @@ def test_random_models_can_be_packed_too(kind: Weights) -> None:
 
 
 def test_error_on_the_golden_vectors_is_measured(tiny: Path) -> None:
-    exact = quantisation_error(tiny, Weights.BF16, dtype=torch.float32)
-    assert (exact.text_logits_max_error, exact.audio_logits_max_error, exact.equal_tokens) == (0.0, 0.0, 1.0)
     int8, fp8 = (quantisation_error(tiny, kind, dtype=torch.float32) for kind in PACKED)
-    assert 0 < int8.text_logits_max_error < fp8.text_logits_max_error < 2 * exact.text_logits_spread
+    assert 0 < int8.text_logits_max_error < fp8.text_logits_max_error < 2 * int8.text_logits_spread
     assert 0.6 < fp8.equal_tokens < int8.equal_tokens < 1.0

@@ -13,8 +13,8 @@ from bridge.engine.personaplex.weights import WeightsError
 
 
 @pytest.fixture
-def copy(tiny: Path, tmp_path: Path) -> Path:
-    shutil.copytree(tiny, tmp_path / "copy")
+def copy(snapshot_of: Callable[[str], Path], tmp_path: Path) -> Path:
+    shutil.copytree(snapshot_of("narrow"), tmp_path / "copy")
     return tmp_path / "copy"
 
 
@@ -37,8 +37,8 @@ def test_other_dimensions_agree_with_the_plain_reference(snapshot_of: Callable[[
         assert rows is not None and rows.frames > 10
 
 
-def test_report_has_the_keys_that_are_printed(tiny: Path) -> None:
-    assert list(verify(tiny).as_dict()) == [
+def test_report_has_the_keys_that_are_printed(copy: Path) -> None:
+    assert list(verify(copy).as_dict()) == [
         "lm_unprompted",
         "lm_prompted_codes",
         "lm_prompted_pt",
@@ -64,7 +64,7 @@ def test_missing_saved_voice_is_null_and_not_ok(copy: Path) -> None:
     (copy / "voices" / "GOLD0.pt").unlink()
     report = verify(copy)
     assert report.lm_prompted_pt is None
-    assert report.lm_prompted_codes == Rows(35, 35)
+    assert report.lm_prompted_codes == Rows(15, 15)
     assert not report.ok
 
 
@@ -74,6 +74,14 @@ def test_case_that_the_snapshot_leaves_out_is_null_and_no_failure(copy: Path) ->
     report = verify(copy)
     assert report.mimi_codes_equal is None and report.mimi_pcm_max_error is None
     assert report.ok
+
+
+def test_case_that_is_there_in_part_is_an_error(copy: Path) -> None:
+    cases = load_file(copy / "cases.safetensors")
+    del cases["mimi.pcm_out"]
+    save_file(cases, copy / "cases.safetensors")
+    with pytest.raises(WeightsError, match="part of case `mimi`: it lacks pcm_out"):
+        verify(copy)
 
 
 def test_snapshot_without_any_case_is_not_ok(copy: Path) -> None:
