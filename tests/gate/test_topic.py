@@ -1,19 +1,8 @@
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
-from hypothesis import given
-from hypothesis import strategies as st
-
-from bridge.gate.rules import Hit, Trail, compile_rules
+from bridge.gate.rules import compile_rules
 from bridge.gate.topic import TopicGate
 from bridge.persona.schema import AfterRefusals, BlockedTopic
-
-_spec = importlib.util.spec_from_file_location("gate_reference", Path(__file__).with_name("reference.py"))
-assert _spec is not None and _spec.loader is not None
-reference = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(reference)
 
 REFUSAL = "Sorry, no comment."
 
@@ -89,59 +78,3 @@ def test_a_persona_that_continues_never_wishes_for_an_end() -> None:
     for _ in range(5):
         review = one.review("politics", 0)
         assert (review.text, review.wish) == (f"{REFUSAL} Shall we talk about bins?", None)
-
-
-word = st.text("abelst", min_size=1, max_size=5)
-phrase = st.lists(word, min_size=1, max_size=3).map(" ".join)
-pattern = st.builds(str.__add__, phrase, st.sampled_from(["", "", "", "*"]))
-separator = st.sampled_from(
-    ["", "", "", " ", "  ", "-", ".", " - ", "_", "'", "’", "\u00ad", "\u200b", "🙂", ", ", "/"]
-)
-
-
-@st.composite
-def decorated(draw: st.DrawFn, written: st.SearchStrategy[str]) -> str:
-    """The same words in another case, with accents, and with anything that is no letter in between."""
-    pieces = []
-    for letter in draw(written).removesuffix("*"):
-        if letter == " ":
-            pieces.append(draw(separator))
-            continue
-        letter = draw(st.sampled_from([letter, letter.upper(), chr(ord(letter) + 0xFEE0)]))
-        pieces.append(letter + draw(st.sampled_from(["", "", "", "\u0301", "\u0308\u0327"])) + draw(separator))
-    return "".join(pieces)
-
-
-@given(st.lists(pattern, min_size=1, max_size=6), st.data())
-def test_whatever_is_spoken_contains_no_blocked_phrase(phrases: list[str], data: st.DataObject) -> None:
-    one = gate(*phrases)
-    texts = data.draw(st.lists(decorated(st.sampled_from(phrases) | phrase), max_size=8))
-    pieces = [piece for text in texts for piece in [*text.split(" "), "and"]]
-    reviews = [one.review(piece, 0) for piece in pieces]
-    # the refusal line is the owner's, so only what stands between two of them is the agent's
-    spoken = " ".join("\n#\n" if review.verdict else review.text for review in reviews).split("#")
-    assert not [(p, s) for p in phrases for s in spoken if reference.meets(p, s)]
-
-
-@given(st.lists(pattern, min_size=1, max_size=6), st.text("abelst1.,'’- \u0301\u00ad\u200bÉßi'dlw", max_size=40))
-def test_the_gate_finds_a_phrase_exactly_where_the_slow_reference_does(phrases: list[str], text: str) -> None:
-    fast = {hit.phrase for p in phrases for hit in compile_rules((BlockedTopic(topic="t", phrases=(p,)),)).find(text)}
-    assert fast == {p for p in phrases if reference.meets(p, text)}
-
-
-@given(st.lists(pattern, min_size=1, max_size=4), st.lists(decorated(phrase), max_size=6))
-def test_it_makes_no_difference_how_a_text_is_cut_at_white_space(phrases: list[str], texts: list[str]) -> None:
-    compiled = compile_rules((BlockedTopic(topic="t", phrases=tuple(phrases)),))
-    whole = {hit.phrase for hit in compiled.find(" ".join(texts))}
-    hits: list[Hit] = []
-    trail = Trail()
-    for text in texts:
-        more, trail = compiled.follow(trail, text)
-        hits += more
-    assert {hit.phrase for hit in hits} == whole
-
-
-@given(st.lists(pattern, min_size=1, max_size=4), st.text(max_size=60))
-def test_any_text_at_all_can_be_read_and_a_hit_lies_within_it(phrases: list[str], text: str) -> None:
-    for hit in compile_rules((BlockedTopic(topic="t", phrases=tuple(phrases)),)).find(text):
-        assert 0 <= hit.start < hit.end <= len(text)
