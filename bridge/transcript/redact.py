@@ -84,6 +84,8 @@ def mask(text: str) -> str:
 def find(text: str) -> list[Span]:
     """The numbers to mask, in order."""
     found = list(tokens(text))
+    if len(digits_of(found)) < NUMBER_DIGITS:
+        return []
     cards = _cards(text, _outside(found, [match.span() for match in _DATE.finditer(text)]))
     spans = [_span(text, row, f"[card number ending {card[-4:]}]") for row, card in cards]
     taken = [(span.start, span.end) for span in spans] + [match.span() for match in _PLAIN.finditer(text)]
