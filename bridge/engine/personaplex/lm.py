@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .config import LMConfig
-from .layers import Attend, Attention, Gating, RMSNorm, attention
+from bridge.engine.personaplex.config import LMConfig
+from bridge.engine.personaplex.layers import Attend, Attention, Gating, RMSNorm, attention
 
 # (codebook, logits [B, card]) → the token to go on with, int64 [B]
 Choose = Callable[[int, Tensor], Tensor]

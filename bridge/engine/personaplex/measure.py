@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from .config import CASES_FILE, LM_FILE, MIMI_FILE
-from .model import load_model, require_files
-from .quantise import Weights
-from .verify import load_cases, replay
-from .weights import WeightsError
+from bridge.engine.personaplex.config import CASES_FILE, LM_FILE, MIMI_FILE
+from bridge.engine.personaplex.model import load_model, require_files
+from bridge.engine.personaplex.quantise import Weights
+from bridge.engine.personaplex.verify import load_cases, replay
+from bridge.engine.personaplex.weights import WeightsError
 
 
 @dataclass(frozen=True)

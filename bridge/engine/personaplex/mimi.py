@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .config import CodecTransformerConfig, MimiConfig, SeanetConfig
-from .layers import Attend, Attention
-from .window import KVRing
+from bridge.engine.personaplex.config import CodecTransformerConfig, MimiConfig, SeanetConfig
+from bridge.engine.personaplex.layers import Attend, Attention
+from bridge.engine.personaplex.window import KVRing
 
 _PUBLISHED = (
     (r"^(encoder|decoder)_transformer\.", r"\1_transformer.transformer."),

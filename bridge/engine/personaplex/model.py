@@ -9,9 +9,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from . import lm as language
-from . import mimi as codec
-from .config import (
+from bridge.engine.personaplex import lm as language
+from bridge.engine.personaplex import mimi as codec
+from bridge.engine.personaplex.config import (
     CASES_FILE,
     LM_FILE,
     MIMI_FILE,
@@ -21,11 +21,11 @@ from .config import (
     Config,
     load_config,
 )
-from .lm import LanguageModel
-from .mimi import Mimi
-from .quantise import Weights, use_packed_linears
-from .tokeniser import Tokeniser
-from .weights import WeightsError, load_weights
+from bridge.engine.personaplex.lm import LanguageModel
+from bridge.engine.personaplex.mimi import Mimi
+from bridge.engine.personaplex.quantise import Weights, use_packed_linears
+from bridge.engine.personaplex.tokeniser import Tokeniser
+from bridge.engine.personaplex.weights import WeightsError, load_weights
 
 
 @dataclass(frozen=True)

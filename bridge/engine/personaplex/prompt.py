@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .config import LMConfig, PersonaPlexError, PromptConfig
-from .lm import LanguageModel
-from .slots import Snapshot, initial_ring
-from .window import Prefill
+from bridge.engine.personaplex.config import LMConfig, PersonaPlexError, PromptConfig
+from bridge.engine.personaplex.lm import LanguageModel
+from bridge.engine.personaplex.slots import Snapshot, initial_ring
+from bridge.engine.personaplex.window import Prefill
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .config import Config, parse_config
-from .model import Model, blank, prompt_codes
-from .quantise import PackedLinear, Weights
+from bridge.engine.personaplex.config import Config, parse_config
+from bridge.engine.personaplex.model import Model, blank, prompt_codes
+from bridge.engine.personaplex.quantise import PackedLinear, Weights
 
 # A few thousand weights, in the proportions of the published model: a step takes milliseconds on one CPU core.
 TINY: dict[str, Any] = {

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .config import Sampling
-from .model import Model
-from .prompt import Voice, lay_out, prefill
-from .slots import Slots, Snapshot, check_sampling
-from .step import candidates, listen, noise, speak
-from .weights import WeightsError
+from bridge.engine.personaplex.config import Sampling
+from bridge.engine.personaplex.model import Model
+from bridge.engine.personaplex.prompt import Voice, lay_out, prefill
+from bridge.engine.personaplex.slots import Slots, Snapshot, check_sampling
+from bridge.engine.personaplex.step import candidates, listen, noise, speak
+from bridge.engine.personaplex.weights import WeightsError
 
 Samples = NDArray[np.float32]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .config import LMConfig, PersonaPlexError, Sampling
-from .lm import LanguageModel
-from .sampling import TOP_K_MAX
-from .window import KVRing
+from bridge.engine.personaplex.config import LMConfig, PersonaPlexError, Sampling
+from bridge.engine.personaplex.lm import LanguageModel
+from bridge.engine.personaplex.sampling import TOP_K_MAX
+from bridge.engine.personaplex.window import KVRing
 
 
 class SamplingError(PersonaPlexError):

@@ -19,9 +19,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .lm import LanguageModel
-from .sampling import draw, gumbel_noise
-from .slots import Slots
+from bridge.engine.personaplex.lm import LanguageModel
+from bridge.engine.personaplex.sampling import draw, gumbel_noise
+from bridge.engine.personaplex.slots import Slots
 
 # Text tokens that a gate is offered for each call, in the order in which they would be drawn.
 CANDIDATES = 8

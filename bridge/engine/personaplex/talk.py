@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Sampling
-from .model import Model
-from .prompt import Voice
-from .runtime import Runtime
-from .tokeniser import CONTROL, UNKNOWN, TextStream
+from bridge.engine.personaplex.config import Sampling
+from bridge.engine.personaplex.model import Model
+from bridge.engine.personaplex.prompt import Voice
+from bridge.engine.personaplex.runtime import Runtime
+from bridge.engine.personaplex.tokeniser import CONTROL, UNKNOWN, TextStream
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
-from .config import BOS, EOS, EPAD, PAD, PersonaPlexError
+from bridge.engine.personaplex.config import BOS, EOS, EPAD, PAD, PersonaPlexError
 
 CONTROL = frozenset((EPAD, BOS, EOS, PAD))
 

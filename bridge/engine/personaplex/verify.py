@@ -13,15 +13,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .config import CASES_FILE, LM_FILE, MIMI_FILE, VOICES_DIR, Sampling
-from .mimi import decode_codes, encode_signal
-from .model import Model, load_model, require_files
-from .prompt import Prompt, Voice, VoiceCodes, lay_out, prefill
-from .slots import Slots
-from .step import candidates, listen, noise, speak
-from .voice_files import load_voice
-from .voices import GOLDEN_VOICE
-from .weights import WeightsError
+from bridge.engine.personaplex.config import CASES_FILE, LM_FILE, MIMI_FILE, VOICES_DIR, Sampling
+from bridge.engine.personaplex.mimi import decode_codes, encode_signal
+from bridge.engine.personaplex.model import Model, load_model, require_files
+from bridge.engine.personaplex.prompt import Prompt, Voice, VoiceCodes, lay_out, prefill
+from bridge.engine.personaplex.slots import Slots
+from bridge.engine.personaplex.step import candidates, listen, noise, speak
+from bridge.engine.personaplex.voice_files import load_voice
+from bridge.engine.personaplex.voices import GOLDEN_VOICE
+from bridge.engine.personaplex.weights import WeightsError
 
 LOGITS_WITHIN = 1e-3
 PCM_WITHIN = 1e-3

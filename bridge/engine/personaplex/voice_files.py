@@ -17,11 +17,11 @@ from scipy.io import wavfile
 from scipy.signal import resample_poly
 from torch import Tensor
 
-from .loudness import VOICE_LUFS, loudness, normalise
-from .mimi import encode_signal
-from .model import Model
-from .prompt import Voice, VoiceCodes, VoiceEmbeddings, embed_voice, lay_out
-from .voices import VoiceError, check_new_name
+from bridge.engine.personaplex.loudness import VOICE_LUFS, loudness, normalise
+from bridge.engine.personaplex.mimi import encode_signal
+from bridge.engine.personaplex.model import Model
+from bridge.engine.personaplex.prompt import Voice, VoiceCodes, VoiceEmbeddings, embed_voice, lay_out
+from bridge.engine.personaplex.voices import VoiceError, check_new_name
 
 # Shorter ones carry too little of a voice, longer ones take from the window that the call needs.
 ADVISED_SECONDS = (10.0, 20.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from .config import VOICES_DIR, PersonaPlexError
+from bridge.engine.personaplex.config import VOICES_DIR, PersonaPlexError
 
 PACKAGED = (
     *(f"NAT{sex}{number}" for sex in "FM" for number in range(4)),

@@ -14,8 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from .config import PersonaPlexError
-from .quantise import PackedLinear
+from bridge.engine.personaplex.config import PersonaPlexError
+from bridge.engine.personaplex.quantise import PackedLinear
 
 
 class WeightsError(PersonaPlexError):

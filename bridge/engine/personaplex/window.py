@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .layers import Attend, attention, rotary, rotate
+from bridge.engine.personaplex.layers import Attend, attention, rotary, rotate
 
 
 class KVRing:
