@@ -63,17 +63,18 @@ async def server_for(
     address = (url or DEFAULT_URL).rstrip("/")
     if not address.startswith(("http://", "https://")):
         raise CallError(f"{address} is not an address of a bridge, such as {DEFAULT_URL}")
-    health = await _health(address)
-    if health and engine and health.get("engine") != engine and url:
-        raise CallError(
-            f"the server at {address} runs the {health.get('engine')} engine, not {engine}: leave out --engine, "
-            "or leave out --url to have a server of its own started for the call"
-        )
-    if health and (not engine or health.get("engine") == engine):
-        on_wait(f"waiting for the server at {address}")
-        health = await _ready(address)
-        yield _server(address, health, _known_key(settings), public_url=settings.public_url)
-        return
+    async with http_client(address) as client:
+        health = await _health(client, address)
+        if health and engine and health.get("engine") != engine and url:
+            raise CallError(
+                f"the server at {address} runs the {health.get('engine')} engine, not {engine}: leave out --engine, "
+                "or leave out --url to have a server of its own started for the call"
+            )
+        if health and (not engine or health.get("engine") == engine):
+            on_wait(f"waiting for the server at {address}")
+            health = await _ready(client, address)
+            yield _server(address, health, _known_key(settings), public_url=settings.public_url)
+            return
     async with _own_server(settings, engine or settings.engine, log_dir, on_wait) as server:
         yield server
 
@@ -97,7 +98,9 @@ async def _own_server(
     ended = asyncio.create_task(process.wait(), name="own server")
     try:
         on_wait(f"starting a server of its own with the {engine} engine")
-        yield _server(url, await _ready(url, ended, log), key, own=True, log=log)
+        async with http_client(url) as client:
+            health = await _ready(client, url, ended, log)
+        yield _server(url, health, key, own=True, log=log)
     finally:
         await _stop(process, ended)
 
@@ -125,29 +128,35 @@ async def _stop(process: asyncio.subprocess.Process, ended: asyncio.Task[int]) -
         await ended
 
 
-async def _ready(url: str, ended: asyncio.Task[int] | None = None, log: Path | None = None) -> dict[str, Any]:
+async def _ready(
+    client: httpx.AsyncClient, url: str, ended: asyncio.Task[int] | None = None, log: Path | None = None
+) -> dict[str, Any]:
     """Wait until the server takes calls. Raises `CallError` if it stops, drains, or takes too long."""
     deadline = asyncio.get_running_loop().time() + START_S
     while asyncio.get_running_loop().time() < deadline:
-        health = await _health(url) or {}
+        health = await _health(client, url) or {}
         match health.get("status"):
             case "ok":
                 return health
             case "draining":
                 raise CallError(f"the server at {url} is stopping and takes no new calls")
+            case "starting" if health.get("engine_state") == "ready" and health.get("personas") == []:
+                raise CallError(
+                    f"the server at {url} has no persona that it can use: see `callbridge persona check`, "
+                    f"or make one with `callbridge persona new NAME`{_last_lines(log)}"
+                )
         if ended and ended.done():
             raise CallError(f"the server stopped at once with status {ended.result()}{_last_lines(log)}")
         await asyncio.sleep(0.1)
     raise CallError(f"the server at {url} takes no calls after {START_S:g} s{_last_lines(log)}")
 
 
-async def _health(url: str) -> dict[str, Any] | None:
+async def _health(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
     """What the server says of itself; None where nothing answers. Raises `CallError` if it is no bridge."""
-    async with http_client(url) as client:
-        try:
-            response = await client.get(f"{url}/health", timeout=5.0)
-        except httpx.HTTPError:
-            return None
+    try:
+        response = await client.get(f"{url}/health", timeout=5.0)
+    except httpx.HTTPError:
+        return None
     try:
         health = response.json()
     except ValueError:

@@ -144,9 +144,10 @@ async def _place(bridge: ScriptedBridge, talker: Talker, **line: Any) -> CallRep
         return await PhoneCall(Line(bridge.url, **line), talker, ticker, client).run()
 
 
-async def echo(conversation: Conversation) -> None:
+async def echo(conversation: Conversation, *, started: bool = False) -> None:
     """Give 640 bytes back for each 640 bytes of the caller's timeline, silence for gaps, as the bridge does."""
-    await conversation.until("start")
+    if not started:
+        await conversation.until("start")
     pending, position, origin = b"", 0, None
     while True:
         message = await conversation.receive()
