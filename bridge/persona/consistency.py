@@ -89,10 +89,12 @@ def _name(document: Document, name: str) -> Iterator[Problem]:
 
 
 def _numbers(document: Document) -> Iterator[Problem]:
-    numbers = _list(document.values.get("numbers"))
-    for index, number in enumerate(numbers):
-        if number is not None and number in numbers[:index]:
-            yield document.problem(("numbers", index), f"{number} is listed twice", "remove one of them")
+    seen: set[str] = set()
+    for index, number in enumerate(_list(document.values.get("numbers"))):
+        if isinstance(number, str):
+            if number in seen:
+                yield document.problem(("numbers", index), f"{number} is listed twice", "remove one of them")
+            seen.add(number)
 
 
 def _after_refusals(document: Document) -> Iterator[Problem]:

@@ -28,6 +28,7 @@ Path = tuple[str | int, ...]
 _HINTS: Final = {
     "mapping values are not allowed here": "a text with a colon in it needs quotes around it",
     "found character '\\t' that cannot start any token": "indent with spaces; YAML does not allow tabs",
+    "expected ',' or ']', but got '?'": "inside [ ] a question needs quotes; or write the list with hyphens",
     "found undefined alias": "a text that begins with * needs quotes around it",
     "could not find expected ':'": "every key is followed by a colon and a space",
     "found unexpected end of stream": "a quote or bracket is never closed",

@@ -35,9 +35,14 @@ _PATTERNS: Final = {
 }
 
 
+_MOST: Final = 200
+"""Errors of the schema that are told; a file with more is something else than a persona."""
+
+
 def complaints(document: Document, error: ValidationError) -> list[Problem]:
     """The schema's errors as problems. Checks that concern the whole file at once belong to `consistency`."""
-    return [_problem(document, detail) for detail in error.errors(include_url=False) if detail["loc"]]
+    details = [detail for detail in error.errors(include_url=False) if detail["loc"]]
+    return [_problem(document, detail) for detail in details[:_MOST]]
 
 
 def _problem(document: Document, detail: ErrorDetails) -> Problem:
