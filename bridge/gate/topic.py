@@ -30,7 +30,7 @@ class TopicGate:
     """
 
     def __init__(self, rules: Rules, refusal: str, after: AfterRefusals) -> None:
-        """`refusal` is spoken instead of a stopped piece; `after` says what happens at the last refusal but none."""
+        """`refusal` is spoken instead of a stopped piece; `after` says what happens once there were too many."""
         self._rules = rules
         self._refusal = refusal
         self._after = after
