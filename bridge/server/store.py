@@ -263,9 +263,10 @@ def _lost(entry: CallEntry | None) -> CallEntry | None:
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:
-    """Create the file's folder, and let readers and one writer go on side by side."""
-    if engine.url.database and engine.url.database != ":memory:":
-        Path(engine.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create the file, readable by its owner alone, and let readers and one writer go on side by side."""
+    if (file := engine.url.database) and file != ":memory:" and not file.startswith("file:"):
+        Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(file).touch(mode=0o600)
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

@@ -250,6 +250,11 @@ def test_a_database_that_cannot_be_opened_is_told_in_words(wrong: str) -> None:
         CallStore(wrong)
 
 
+def test_only_its_owner_may_read_the_index(tmp_path: Path, store: CallStore) -> None:
+    store.begin(call(1), name_of(call(1)))
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("calls.db*")} == {0o600}
+
+
 def test_a_missing_driver_is_told_in_words() -> None:
     with pytest.raises(StoreError, match="driver"):
         CallStore("mysql://host/db")
