@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.audio import mulaw
@@ -86,6 +86,7 @@ def reference(todo: list[Step]) -> tuple[bytes, bytes]:
     return left, right[: len(left)].tobytes()
 
 
+@settings(deadline=None)
 @given(steps)
 def test_the_timeline_equals_a_whole_signal_reference(todo: list[Step]) -> None:
     timeline = Timeline(RecordingCounters())

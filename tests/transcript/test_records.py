@@ -8,7 +8,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.facts.speech import Verdict
@@ -55,6 +55,7 @@ records = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(records)
 def test_a_record_is_one_line_and_comes_back_as_it_was(record: Record) -> None:
     line = encode(record)
@@ -63,6 +64,7 @@ def test_a_record_is_one_line_and_comes_back_as_it_was(record: Record) -> None:
     assert decode(line) == record
 
 
+@settings(deadline=None)
 @given(st.lists(records, max_size=8), st.integers(0, 200))
 def test_a_file_cut_anywhere_loses_its_last_line_at_most(written: list[Record], cut: int) -> None:
     data = write(written)
@@ -74,6 +76,7 @@ def test_a_file_cut_anywhere_loses_its_last_line_at_most(written: list[Record], 
     assert reading.unfinished == (not kept.endswith(b"\n") and bool(kept))
 
 
+@settings(deadline=None)
 @given(st.lists(records, min_size=1, max_size=8), st.data())
 def test_a_broken_line_in_the_middle_is_reported_and_the_rest_is_read(
     written: list[Record], data: st.DataObject

@@ -6,7 +6,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.transcript.numbers import digits_of, luhn, tokens
@@ -71,12 +71,14 @@ def digits_in(text: str) -> str:
     return digits_of(list(tokens(text)))
 
 
+@settings(deadline=None)
 @given(card_numbers(), st.sampled_from(TALK), st.sampled_from(AFTER), st.data())
 def test_no_card_number_survives_however_it_is_said(number: str, before: str, after: str, data: st.DataObject) -> None:
     masked = mask(before + data.draw(said_aloud(number)) + after)
     assert masked == f"{before}[card number ending {number[-4:]}]{after}"
 
 
+@settings(deadline=None)
 @given(st.text("0123456789", min_size=7, max_size=12), st.sampled_from(TALK), st.sampled_from(AFTER), st.data())
 def test_no_number_said_digit_by_digit_survives(number: str, before: str, after: str, data: st.DataObject) -> None:
     words = in_words(number)
@@ -152,6 +154,7 @@ def test_times_prices_dates_addresses_and_lists_stay_as_they_are(text: str) -> N
     assert mask(text) == text
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Nd",)), max_size=60))
 def test_text_with_few_digits_is_never_changed(text: str) -> None:
     if len(digits_in(text)) < 7:
@@ -214,6 +217,7 @@ def test_a_number_in_word_pieces_of_the_agent_is_masked() -> None:
     assert (masked.start_ms, masked.end_ms, masked.proven) == (160, 800, False)
 
 
+@settings(deadline=None)
 @given(card_numbers(), st.data())
 def test_no_card_number_survives_a_cut_into_records(number: str, data: st.DataObject) -> None:
     parts = data.draw(groups(number))
@@ -247,6 +251,7 @@ def test_no_more_than_a_bounded_number_of_records_is_held_back() -> None:
     assert len(out[-1]) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["five", "yes", "5,", "call", "uh", "double", "4111 1111 1111 1111", ""]), max_size=30))
 def test_records_without_long_numbers_come_out_as_they_went_in(texts: list[str]) -> None:
     records = [AgentSaid(f" {text}", 1 + at // 5, at * 80, at * 80 + 80) for at, text in enumerate(texts)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.transcript.records import AgentSaid, AgentUnheard, CallerSaid, Record, VerdictRecord
@@ -94,6 +94,7 @@ utterances = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(pieces | utterances, max_size=20))
 def test_no_word_is_lost_or_doubled_and_turns_are_in_order(records: list[Record]) -> None:
     found = turns(records)
