@@ -78,6 +78,7 @@ def set_up_logging(settings: Settings) -> None:
 
 def show_settings(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    example: Annotated[bool, typer.Option("--example", help="Print the content of .env.example.")] = False,
 ) -> None:
     """Show every setting: its name, value and meaning. Secrets show only whether they are set.
 
@@ -87,6 +88,9 @@ def show_settings(
 
         PORT=9000 callbridge settings --json
     """
+    if example:
+        typer.echo(env_example(), nl=False)
+        return
     settings = load_settings()
     rows = {
         name.upper(): (_shown(getattr(settings, name)), _shown(field.get_default()), field.description or "")
@@ -100,6 +104,20 @@ def show_settings(
         changed = "bold" if value != default else ""
         table.add_row(name, f"[{changed}]{value}[/]" if changed else value, default, meaning)
     Console().print(table)
+
+
+def env_example() -> str:
+    """The content of `.env.example`: every setting with its meaning and its default, commented out."""
+    lines = [
+        "# Settings of callbridge. Copy this file to .env and remove the # before what you change.",
+        "# The environment wins over this file, and options of the command line win over both.",
+        "# `callbridge settings` shows what is in force.",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        shown = str(int(default)) if isinstance(default, bool) else _shown(default)
+        lines += ["", f"# {field.description}", f"#{name.upper()}={shown}"]
+    return "\n".join(lines) + "\n"
 
 
 def _shown(value: Any) -> str:

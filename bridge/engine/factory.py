@@ -14,5 +14,18 @@ def build(configuration: Configure) -> Engine:
             from bridge.engine.echo.engine import DEFAULT_SLOTS, EchoEngine
 
             return EchoEngine(configuration.slots or DEFAULT_SLOTS)
+        case "cascade":
+            from bridge.engine.cascade.engine import CascadeEngine
+            from bridge.engine.cascade.settings import LlmSettings
+
+            llm = LlmSettings(
+                base_url=configuration.llm_base_url,
+                model_id=configuration.llm_model,
+                api_key=configuration.llm_api_key or None,
+                temperature=configuration.llm_temperature,
+                top_p=configuration.llm_top_p,
+                max_tokens=configuration.llm_max_tokens,
+            )
+            return CascadeEngine(configuration.slots or None, llm if llm.base_url else None)
         case unknown:
             raise EngineError(f"there is no engine called {unknown!r}; there are cascade, echo and personaplex")

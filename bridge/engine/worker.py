@@ -57,10 +57,13 @@ class Link:
         self._selector.register(sock, selectors.EVENT_READ)
 
     def send(self, *parcel: messages.FromEngine) -> None:
-        """Send messages in one go."""
+        """Send messages in one go. Raises `EOFError` when the server is gone."""
         data = b"".join(messages.pack(message) for message in parcel)
-        with self._sending:
-            self._socket.sendall(data)
+        try:
+            with self._sending:
+                self._socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            raise EOFError from None
 
     def receive(self, timeout: float) -> list[messages.ToEngine]:
         """Whole messages that have arrived, waiting at most `timeout` seconds. Raises `EOFError` at the end."""

@@ -48,7 +48,7 @@ def api_routes(
     @router.get("/health", tags=["operation"], summary="Is the bridge alive, and does it take calls?")
     async def health() -> JSONResponse:
         engine = switchboard.engine
-        ready = engine.state == "ready" and bool(book.names)
+        ready = engine.state == "ready" and book.read
         status = "draining" if switchboard.draining else "ok" if ready else "starting"
         return JSONResponse(
             {

@@ -171,6 +171,7 @@ class EngineProcess:
         self._renders: dict[int, asyncio.Future[bytes]] = {}
         self._requests = itertools.count(1)
         self._ready = asyncio.Event()
+        self._unfit = ""
         self._beat = asyncio.Event()
         self._stopping = False
 
@@ -194,7 +195,7 @@ class EngineProcess:
                 self._running = _Running(next(self._generations))
                 lived = await self._live(self._running)
                 failures = 0 if lived else min(failures + 1, len(RESTART_SECONDS) - 1)
-                if self._stopping:
+                if self._stopping or self._unfit:
                     break
                 self.counters.restarts += 1
                 log.error(
@@ -204,6 +205,7 @@ class EngineProcess:
                 await asyncio.sleep(RESTART_SECONDS[failures])
         finally:
             self.state = "stopped"
+            self._ready.set()  # whoever waits for an engine is told that there will be none
 
     async def _live(self, running: _Running) -> bool:
         """One life of the process; whether it ever became ready."""
@@ -277,8 +279,10 @@ class EngineProcess:
             self._running.ended.set()
 
     async def ready(self) -> None:
-        """Wait until an engine is loaded."""
+        """Wait until an engine is loaded. Raises `EngineError` in words if there will never be one."""
         await self._ready.wait()
+        if self.state != "ready":
+            raise EngineError(self._unfit or f"the {self.name} engine has been stopped")
 
     # -- messages
 
@@ -330,6 +334,8 @@ class EngineProcess:
 
     def _take_up(self, message: messages.Ready) -> None:
         if error := message.details.get("error"):
+            # It has looked at its models and its machine and said no: another try would hear the same.
+            self._unfit = f"the {self.name} engine cannot start: {error}"
             self.lost(self._running.generation, error)
             return
         self.capacity, self.details, self.state = message.capacity, message.details, "ready"
@@ -343,7 +349,7 @@ class EngineProcess:
     async def prepare(self, key: str, persona: Persona) -> str:
         """Have the engine prepare `persona` under `key`; the words of what prevents it, or nothing."""
         self._personas[key] = persona
-        await self._ready.wait()
+        await self.ready()
         if key in self._prepared:
             return self._prepared[key]
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -358,7 +364,7 @@ class EngineProcess:
 
     async def render(self, text: str, language: str) -> bytes:
         """Speak a line outside any call: 8 kHz mu-law, empty if the engine cannot."""
-        await self._ready.wait()
+        await self.ready()
         request = next(self._requests)
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._renders[request] = future

@@ -38,9 +38,10 @@ class PersonaBook:
     """Owner of the current versions. `refresh` is cheap while nothing has changed."""
 
     def __init__(self, folder: Path, prepare: Prepare, forget: Callable[[str], None]) -> None:
-        """Nothing is on duty before the first `refresh`."""
+        """Nothing is on duty before the first `refresh`; `read` says that it is over."""
         self.folder = folder
         self.problems: dict[str, str] = {}
+        self.read = False
         self._prepare, self._forget = prepare, forget
         self._on_duty: dict[str, OnDuty] = {}
         self._seen: dict[str, tuple[int, int]] = {}
@@ -72,6 +73,7 @@ class PersonaBook:
                 self._retire(name)
             for name in changed:
                 await self._take_up(name)
+            self.read = True
 
     async def watch(self) -> None:
         """Refresh each second until cancelled."""

@@ -1,0 +1,140 @@
+"""The engine process, run for real over a real socket pair: collect, step, deliver."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bridge.engine import messages
+from bridge.persona.schema import Persona
+
+PERSONA = Persona(
+    name="shop", business="A Shop", description="a shop", agent_name="Ada", greeting="Hello.", refusal="I can't say."
+)
+
+
+class Peer:
+    """The server's end of the socket, blocking, for tests."""
+
+    def __init__(self, sock):
+        self.socket = sock
+        self.socket.settimeout(30)
+        self.buffer = b""
+
+    def send(self, *parcel):
+        self.socket.sendall(b"".join(messages.pack(message) for message in parcel))
+
+    def receive(self):
+        while True:
+            if len(self.buffer) >= 4:
+                (length,) = messages.HEADER.unpack_from(self.buffer)
+                if len(self.buffer) >= 4 + length:
+                    body, self.buffer = self.buffer[4 : 4 + length], self.buffer[4 + length :]
+                    return messages.from_engine.decode(body)
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise EOFError
+            self.buffer += data
+
+    def receive_one(self, kind):
+        for _ in range(30):  # signs of life come each second: this is a bound of time as well
+            if isinstance(message := self.receive(), kind):
+                return message
+        raise AssertionError(f"no {kind.__name__} came")
+
+
+@contextlib.contextmanager
+def engine_process(configuration):
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bridge.engine.worker", str(theirs.fileno())], pass_fds=[theirs.fileno()]
+    )
+    theirs.close()
+    peer = Peer(ours)
+    try:
+        peer.send(configuration)
+        yield peer, process
+    finally:
+        ours.close()
+        try:
+            process.wait(10)
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def echo():
+    with engine_process(messages.Configure("echo", slots=2)) as (peer, _):
+        assert peer.receive_one(messages.Ready).capacity == 2
+        peer.send(messages.Prepare("key", PERSONA.model_dump_json()))
+        assert peer.receive_one(messages.Prepared) == messages.Prepared("key", "")
+        yield peer
+
+
+def frame(occupant, number):
+    return messages.CallerFrame(occupant, number, np.full(1920, occupant + number / 100, np.float32).tobytes())
+
+
+def test_each_frame_is_answered_by_the_one_before(echo):
+    echo.send(messages.Open(7, "key", seed=1))
+    assert echo.receive_one(messages.Opened) == messages.Opened(7, "")
+    sent = [frame(7, number) for number in range(5)]
+    echo.send(*sent)
+    answers = [echo.receive_one(messages.Answer) for _ in sent]
+    assert [answer.number for answer in answers] == [0, 1, 2, 3, 4]
+    assert [answer.frame.pcm for answer in answers] == [b"", *(message.pcm for message in sent[:-1])]
+
+
+def test_a_slot_holds_nothing_of_its_former_call(echo):
+    echo.send(messages.Open(1, "key", 1), messages.Open(2, "key", 1), frame(1, 0), frame(2, 0))
+    assert {echo.receive_one(messages.Answer).occupant for _ in range(2)} == {1, 2}
+    echo.send(messages.Close(1), messages.Open(3, "key", 1), frame(3, 0))
+    answer = echo.receive_one(messages.Answer)
+    assert (answer.occupant, answer.frame.pcm) == (3, b"")
+
+
+def test_a_call_beyond_the_slots_is_refused_in_words(echo):
+    echo.send(*(messages.Open(occupant, "key", 1) for occupant in (1, 2, 3)))
+    opened = [echo.receive_one(messages.Opened) for _ in range(3)]
+    assert [message.error for message in opened] == ["", "", "every slot is taken"]
+
+
+def test_a_persona_that_was_not_prepared_is_refused_in_words(echo):
+    echo.send(messages.Open(1, "unknown", 1))
+    assert echo.receive_one(messages.Opened).error == "this persona has not been prepared"
+
+
+def test_frames_of_a_call_that_is_over_are_dropped(echo):
+    echo.send(messages.Open(1, "key", 1), messages.Close(1), frame(1, 0), messages.Open(2, "key", 1), frame(2, 0))
+    assert echo.receive_one(messages.Answer).occupant == 2
+
+
+def test_a_persona_that_is_none_is_reported_and_the_engine_lives_on(echo):
+    echo.send(messages.Prepare("broken", "{}"))
+    assert "ValidationError" in echo.receive_one(messages.Prepared).error
+    echo.send(messages.Open(1, "key", 1), frame(1, 0))
+    assert echo.receive_one(messages.Answer).occupant == 1
+
+
+def test_it_shows_signs_of_life_each_second(echo):
+    first, second = echo.receive_one(messages.Beat), echo.receive_one(messages.Beat)
+    assert second.cpu_seconds >= first.cpu_seconds
+    assert second.rss_bytes > 1 << 20
+
+
+def test_the_process_ends_with_its_server():
+    with engine_process(messages.Configure("echo")) as (peer, process):
+        peer.receive_one(messages.Ready)
+        peer.socket.close()
+        assert process.wait(10) == 0
+
+
+def test_an_engine_that_does_not_exist_is_told_in_words():
+    with engine_process(messages.Configure("nothing")) as (peer, process):
+        ready = peer.receive_one(messages.Ready)
+        assert "no engine called 'nothing'" in ready.details["error"]
+        assert process.wait(10) == 1
