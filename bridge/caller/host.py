@@ -136,15 +136,15 @@ async def _ready(
     while asyncio.get_running_loop().time() < deadline:
         health = await _health(client, url) or {}
         match health.get("status"):
-            case "ok":
-                return health
-            case "draining":
-                raise CallError(f"the server at {url} is stopping and takes no new calls")
-            case "starting" if health.get("engine_state") == "ready" and health.get("personas") == []:
+            case "ok" if health.get("personas") == []:
                 raise CallError(
                     f"the server at {url} has no persona that it can use: see `callbridge persona check`, "
                     f"or make one with `callbridge persona new NAME`{_last_lines(log)}"
                 )
+            case "ok":
+                return health
+            case "draining":
+                raise CallError(f"the server at {url} is stopping and takes no new calls")
         if ended and ended.done():
             raise CallError(f"the server stopped at once with status {ended.result()}{_last_lines(log)}")
         await asyncio.sleep(0.1)

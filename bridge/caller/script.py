@@ -102,6 +102,7 @@ class Script:
         self._ear = Ear()
         self._turn = -1
         self._speech_sent = 0
+        self._talked_over = False
         self._responses: list[int | None] = []
         self._answered_at: int | None = None
         self._enter(Stage.GREETING)
@@ -111,14 +112,16 @@ class Script:
         """One entry for each recording whose speech was sent to its end.
 
         From the end of its last speech to the first packet of the agent's answer that was played: 0 where the agent
-        had begun to answer before, None where no answer came. Speech that was already going on when the recording
-        began is no answer to it.
+        had begun to answer before, None where no answer came. Where the agent was still speaking when the recording
+        began, its answer is what it says after it has been silent for `QUIET_MS`.
         """
         return list(self._responses)
 
     def step(self, heard: bytes) -> Step:
         """See `Talker.step`."""
         begins = self._ear.hear(heard)
+        if self._ear.quiet_ms >= QUIET_MS:
+            self._talked_over = False
         if self._stage is not Stage.DONE and 0 < self._manners.call <= self._ear.now * PACKET_MS:
             self._break_off()
         match self._stage:
@@ -146,10 +149,10 @@ class Script:
         """Notice the agent's first utterance that can be an answer to the recording of this turn."""
         since_speech = self._ear.now - 1 - self._speech_sent
         if since_speech == 0:
-            overlaps = self._ear.speaking and self._ear.began >= self._since
+            overlaps = self._ear.speaking and self._ear.began >= self._since and not self._talked_over
             self._responses.append(0 if overlaps else None)
             self._answered_at = self._ear.began if overlaps else None
-        elif since_speech > 0 and begins and self._answered_at is None:
+        elif since_speech > 0 and begins and self._answered_at is None and not self._talked_over:
             self._responses[-1] = since_speech * PACKET_MS
             self._answered_at = self._ear.began
 
@@ -197,6 +200,7 @@ class Script:
             self._turn += 1
             recording = self._recordings[self._turn]
             self._answered_at = None
+            self._talked_over = self._ear.speaking
             self._enter(Stage.SPEAKING, recording.name)
             self._speech_sent = self._since + recording.speech_end_ms // PACKET_MS - 1
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final
@@ -21,6 +22,9 @@ _ENDED: Final = {
     "stream_failed": "the stream could not be opened",
     "not_connected": "the server offered no stream",
 }
+
+_SENTENCE_END: Final = re.compile(r"(?:^|\s)[^\s.]{2,}[.?!]\s*$")
+"""A word of two letters or more with its stop: "a.m." ends no sentence."""
 
 
 class ConversationView:
@@ -78,7 +82,7 @@ class ConversationView:
             self._turn = turn
         self._spoken_at = self._spoken_at if self._spoken else at
         self._spoken += text
-        if text.rstrip().endswith((".", "?", "!")):
+        if _SENTENCE_END.search(text):
             self._flush()
 
     def _flush(self) -> None:

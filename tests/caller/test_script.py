@@ -84,10 +84,10 @@ def test_an_answer_that_began_before_the_caller_ended_counts_as_zero() -> None:
 
 def test_speech_that_was_going_on_when_the_recording_began_is_no_answer() -> None:
     script = Script([recording("a", 1000), recording("b", 1000)], Manners(interrupt=500))
-    # The first recording interrupts the greeting at 500 ms and ends at 1,480 ms; the agent finishes at 1,700 ms.
-    call = Telephone(script, between((0, 1700), (2300, 4000), (6000, 7000)))
+    # The first recording interrupts the greeting at 500 ms and ends at 1,480 ms; the agent finishes at 1,900 ms.
+    call = Telephone(script, between((0, 900), (1200, 1600), (1850, 1900), (2600, 4000), (6000, 7000)))
     assert call.spoke[0] == 500
-    assert script.response_ms[0] == 2300 - 1480
+    assert script.response_ms[0] == 2600 - 1480
 
 
 def test_the_caller_interrupts_so_long_after_the_agent_began() -> None:
