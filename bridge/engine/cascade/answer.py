@@ -89,7 +89,12 @@ class Knowledge:
     intents: Index[IntentName]
 
 
-def learn(embedder: Embedder, persona: Persona) -> Knowledge:
+def learn_intents(embedder: Embedder) -> Index[IntentName]:
+    """Embed the examples of all intents, once for all personas."""
+    return build_index(embedder, [(example, name) for name, intent in INTENTS.items() for example in intent.examples])
+
+
+def learn(embedder: Embedder, persona: Persona, intents: Index[IntentName]) -> Knowledge:
     """Embed everything a persona knows: 4 ms for each question, example and sentence of information."""
     return Knowledge(
         persona,
@@ -104,7 +109,7 @@ def learn(embedder: Embedder, persona: Persona) -> Knowledge:
                 for text in (topic.topic, *topic.examples)
             ],
         ),
-        build_index(embedder, [(example, name) for name, intent in INTENTS.items() for example in intent.examples]),
+        intents,
     )
 
 

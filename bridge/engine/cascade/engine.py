@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import logging
 import os
 import threading
 from collections import OrderedDict
@@ -16,31 +14,36 @@ import numpy as np
 from bridge.audio import mulaw
 from bridge.audio.resample import Resampler
 from bridge.engine.cascade import weights
-from bridge.engine.cascade.answer import Memory, learn
+from bridge.engine.cascade.answer import learn_intents
 from bridge.engine.cascade.llm import Llm
-from bridge.engine.cascade.mouth import Utterance
+from bridge.engine.cascade.opening import Opening, make_opening
 from bridge.engine.cascade.recogniser import Recogniser
 from bridge.engine.cascade.retrieval import Embedder
 from bridge.engine.cascade.sentences import split
 from bridge.engine.cascade.settings import LlmSettings
-from bridge.engine.cascade.slot import Opening, Slot
-from bridge.engine.cascade.thought import Sentence, Thinker, Thought, Tools, cut
-from bridge.engine.cascade.voice import Voice, voice_for
+from bridge.engine.cascade.slot import Slot
+from bridge.engine.cascade.thought import Tools
+from bridge.engine.cascade.voice import Voice
 from bridge.engine.cascade.voice_activity import Silero
 from bridge.engine.interface import Frame, Seat
-from bridge.facts.errors import EngineError, EngineFullError
+from bridge.facts.errors import EngineFullError
 from bridge.facts.speech import AgentFrame, Wish
-from bridge.gate.rules import compile_rules
-from bridge.gate.topic import TopicGate
 from bridge.persona.schema import Persona
 
-log = logging.getLogger(__name__)
-
-_CALLS_PER_CORE: Final = 2
-"""Four calls on two cores answer within 1.5 s; see the figures in the README."""
+_CALLS_PER_CORE: Final = 4
+"""A call takes 4 % of a core on average; this leaves room for several callers who finish at the same moment."""
 
 _PERSONAS: Final = 64
 """Prepared personas that are kept; the one unused for longest makes room, and is prepared again when it is called."""
+
+
+def load_tools(llm: Llm | None = None, transcribers: int = 1) -> Tools:
+    """Load the models that all calls share. Raises EngineError if weights are missing or not those that are pinned."""
+    weights.locate(weights.PICO)
+    model = weights.locate(weights.MINILM) / "model.onnx"
+    vocabulary = weights.locate(weights.VOCABULARY) / "vocab.txt"
+    recogniser = Recogniser(weights.locate(weights.MOONSHINE), transcribers)
+    return Tools(recogniser, Embedder(model, vocabulary), Voice(), llm)
 
 
 class CascadeEngine:
@@ -49,29 +52,23 @@ class CascadeEngine:
     name = "cascade"
 
     def __init__(self, slots: int | None = None, llm: LlmSettings | None = None) -> None:
-        """Load every model, in under a second. `slots` calls at once; without it, two for each core.
+        """Load every model, in under a second. `slots` calls at once; without it, four for each core.
 
         With `llm`, answers come from that endpoint instead of from the persona's facts. Raises EngineError if a
         package or its weights are not those that are pinned.
         """
-        cores = len(os.sched_getaffinity(0))
+        cores = _cores()
         self._capacity = slots or _CALLS_PER_CORE * cores
-        self._silero = weights.locate(weights.SILERO)
-        weights.locate(weights.PICO)
-        self._voice = Voice()
         self._llm = Llm(llm) if llm else None
-        self._tools = Tools(
-            # One transcriber keeps two cores busy.
-            Recogniser(weights.locate(weights.MOONSHINE), max(1, cores // 2)),
-            Embedder(weights.locate(weights.MINILM) / "model.onnx", weights.locate(weights.VOCABULARY) / "vocab.txt"),
-            self._voice,
-            self._llm,
-        )
+        # One transcriber keeps two cores busy; eight take 1.4 GB.
+        self._tools = load_tools(self._llm, transcribers=min(8, max(1, cores // 2)))
+        self._intents = learn_intents(self._tools.embedder)
         # Each call has at most one thought under way and one that still notices that it is no longer wanted.
         self._pool = ThreadPoolExecutor(2 * self._capacity, thread_name_prefix="thought")
         self._openings: OrderedDict[Persona, Opening] = OrderedDict()
         self._openings_lock = threading.Lock()
-        self._detectors = [Silero(self._silero) for _ in range(self._capacity)]
+        silero = weights.locate(weights.SILERO)
+        self._detectors = [Silero(silero) for _ in range(self._capacity)]
         self._slots: dict[int, Slot] = {}
 
     @property
@@ -83,11 +80,7 @@ class CascadeEngine:
         """Embed what the persona knows and speak its fixed lines: 4 ms a question, 10 ms a line."""
         if self._prepared(persona) is not None:
             return
-        if not persona.language.startswith("en"):
-            log.warning("persona %s: this engine understands English only, not %s", persona.name, persona.language)
-        if voice_for(persona.language) is None:
-            log.warning("persona %s: there is no voice for %s, the English one speaks", persona.name, persona.language)
-        opening = self._open_for(persona)
+        opening = make_opening(self._tools, self._intents, persona)
         with self._openings_lock:
             self._openings[persona] = opening
             while len(self._openings) > _PERSONAS:
@@ -124,7 +117,7 @@ class CascadeEngine:
 
     def render(self, text: str, language: str) -> bytes:
         """Speak a line as 8 kHz mu-law."""
-        lines = [self._voice.speak(sentence, language).sound for sentence in split(text)]
+        lines = [self._tools.voice.speak(sentence, language).sound for sentence in split(text)]
         if not lines:
             return b""
         sound = np.concatenate(lines)
@@ -148,42 +141,7 @@ class CascadeEngine:
                 self._openings.move_to_end(persona)
             return self._openings.get(persona)
 
-    def _open_for(self, persona: Persona) -> Opening:
-        try:
-            rules = compile_rules(persona.blocked)
-        except ValueError as error:
-            raise EngineError(f"Persona {persona.name}, blocked: {error}") from None
-        gate = TopicGate(rules, persona.refusal, persona.after_refusals)
-        thinker = Thinker(self._tools, learn(self._tools.embedder, persona), rules)
-        for line in _fixed_lines(persona):
-            for sentence in split(line):
-                self._voice.speak(sentence, persona.language)
-        consent = cut(persona.consent or "", protected=True)
-        greeting = cut(persona.greeting, memory=Memory(last=(persona.greeting,)))
-        return Opening(
-            thinker,
-            greeting=_recite(thinker, (*consent, *greeting), gate),
-            apology=_recite(thinker, cut(persona.unknown.give_up), gate),
-            gate=copy.copy(gate),
-        )
 
-
-def _recite(thinker: Thinker, sentences: tuple[Sentence, ...], gate: TopicGate) -> tuple[Utterance, ...]:
-    thought = Thought()
-    thinker.recite(thought, sentences, gate)
-    return tuple(thought.utterances)
-
-
-def _fixed_lines(persona: Persona) -> tuple[str, ...]:
-    """What will surely be said in some call."""
-    unknown, limits = persona.unknown, persona.limits
-    return (
-        persona.refusal,
-        persona.after_refusals.say or "",
-        persona.transfer_say,
-        unknown.ask_again,
-        unknown.offer_transfer,
-        unknown.give_up,
-        limits.idle_question,
-        limits.goodbye,
-    )
+def _cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

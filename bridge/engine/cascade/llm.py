@@ -7,7 +7,7 @@ chunk whose `choices[0].delta.content` is the next piece of text, until `data: [
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal
 
 import httpx
@@ -15,6 +15,7 @@ import msgspec
 
 from bridge.engine.cascade.answer import Memory
 from bridge.engine.cascade.settings import LlmSettings
+from bridge.facts.errors import EngineError
 from bridge.persona.schema import Persona
 
 _TIMEOUT: Final = httpx.Timeout(connect=3.0, read=8.0, write=3.0, pool=3.0)
@@ -22,6 +23,8 @@ _TIMEOUT: Final = httpx.Timeout(connect=3.0, read=8.0, write=3.0, pool=3.0)
 
 _LONGEST_ANSWER: Final = 30.0
 """Seconds after which an answer that still streams is cut."""
+
+_REASONING: Final = ("<think>", "</think>")
 
 _LOADING: Final = 503
 _RATE_LIMITED: Final = 429
@@ -58,11 +61,11 @@ class Llm:
     """One endpoint, for any number of threads."""
 
     def __init__(self, settings: LlmSettings, clock: Callable[[], float] = time.monotonic) -> None:
-        """Keep connections for as many answers as stream at once; nothing is sent before the first."""
+        """Nothing is sent before the first answer is wanted. Raises EngineError if the address is none."""
         headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         self._settings = settings
         self._clock = clock
-        self._url = httpx.URL(settings.base_url.rstrip("/") + "/chat/completions")
+        self._url = _completions_url(settings.base_url)
         self._client = httpx.Client(headers=headers, timeout=_TIMEOUT)
 
     def stream(self, messages: list[Message], wanted: Callable[[], bool]) -> Iterator[str]:
@@ -82,7 +85,7 @@ class Llm:
         try:
             with self._client.stream("POST", self._url, json=body) as response:
                 self._accept(response)
-                for piece in _pieces(response.iter_lines()):
+                for piece in without_reasoning(_pieces(response.iter_lines())):
                     if not wanted() or self._clock() > until:
                         return
                     yield piece
@@ -108,6 +111,35 @@ class Llm:
             hint = {401: "; check LLM_API_KEY", 403: "; check LLM_API_KEY", 404: "; check LLM_BASE_URL and MODEL_ID"}
             status = response.status_code
             raise LlmError("failed", f"{self._url.host} refused with status {status}{hint.get(status, '')}")
+
+
+def _completions_url(base_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(base_url.rstrip("/") + "/chat/completions")
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise EngineError("LLM_BASE_URL is not an http address; it looks like http://127.0.0.1:8000/v1")
+    return url
+
+
+def without_reasoning(pieces: Iterable[str]) -> Iterator[str]:
+    """Leave out a leading `<think>…</think>`, in which some models reason aloud before they answer."""
+    stream = iter(pieces)
+    text = ""
+    for piece in stream:
+        text += piece
+        begun = text.lstrip()
+        if begun.startswith(_REASONING[0]):
+            if _REASONING[1] in begun:
+                text = begun.partition(_REASONING[1])[2]
+                break
+        elif begun and not _REASONING[0].startswith(begun):
+            break
+    else:
+        return
+    yield text
+    yield from stream
 
 
 def _pieces(lines: Iterator[str]) -> Iterator[str]:

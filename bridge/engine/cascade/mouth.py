@@ -53,7 +53,7 @@ def place_words(line: Line) -> list[tuple[int, str]]:
     Words share the audible part of the line in proportion to their letters; the voice gives no times of its own.
     """
     audible = np.flatnonzero(np.abs(line.sound.astype(np.int32)) >= _AUDIBLE)
-    first, last = (int(audible[0]), int(audible[-1])) if len(audible) else (0, 0)
+    first, last = (int(audible[0]), int(audible[-1]) + 1) if len(audible) else (0, 0)
     words = line.text.split()
     total = sum(len(word) + 1 for word in words)
     placed: list[tuple[int, str]] = []

@@ -25,8 +25,11 @@ def _digits(match: re.Match[str]) -> str:
 _EVERYWHERE: Final[tuple[Rule, ...]] = (
     (re.compile(r"\+\d[\d ().-]{6,}\d|\(\d{3}\)\s*\d{3}[-. ]\d{4}|\b(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}\b"), _digits),
     # Angle brackets are commands to Pico; these and the other marks would be read out by their names.
-    (re.compile(r"[<>*_#`~|\\{}\[\]]"), " "),
+    (re.compile(r"[\x00-\x1f<>*_#`~|\\{}\[\]]"), " "),
 )
+
+_LONGEST_WORD: Final = 25
+_LONGEST_PORTION: Final = 300
 
 _DAYS: Final = {
     "mon": "Monday",
@@ -62,3 +65,20 @@ def spoken_form(text: str, language: str) -> str:
     for pattern, replacement in rules:
         text = pattern.sub(replacement, text)
     return " ".join(text.split())
+
+
+def portions(text: str) -> list[str]:
+    """Cut text into portions that the voice survives, at spaces, and words that are none at 25 letters.
+
+    Pico fails on words of 60 letters and never returns from one of 2000. No lock of Python's is let go meanwhile.
+    """
+    words = [
+        word[begin : begin + _LONGEST_WORD] for word in text.split() for begin in range(0, len(word), _LONGEST_WORD)
+    ]
+    found: list[str] = []
+    for word in words:
+        if found and len(found[-1]) + len(word) < _LONGEST_PORTION:
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+    return found

@@ -17,13 +17,13 @@ from bridge.audio.resample import Resampler
 from bridge.engine.cascade.answer import Memory
 from bridge.engine.cascade.ear import Dismissed, Ear, Ended, Heard, Onset, Pause, Resumed
 from bridge.engine.cascade.mouth import Mouth, Utterance
+from bridge.engine.cascade.opening import Opening
 from bridge.engine.cascade.phrases import is_backchannel
-from bridge.engine.cascade.thought import Thinker, Thought, cut
+from bridge.engine.cascade.thought import Thought, cut
 from bridge.engine.cascade.voice_activity import Detector
 from bridge.engine.interface import Frame, Seat
 from bridge.facts.formats import FRAME_MS, MODEL_RATE
 from bridge.facts.speech import AgentFrame, CallerText, Verdict, Wish
-from bridge.gate.topic import TopicGate
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +31,6 @@ _TOO_EARLY: Final = MODEL_RATE * 800 // 1000
 """Samples of an answer before which a caller who goes on had not finished: both halves are then answered as one."""
 
 Submit = Callable[[Callable[[], None]], Future[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What is ready before a call of a persona comes: how it thinks, its first words, its last resort."""
-
-    thinker: Thinker
-    greeting: tuple[Utterance, ...]
-    apology: tuple[Utterance, ...]
-    gate: TopicGate
 
 
 @dataclass(slots=True)

@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from py_nanotts import NanoTTS
 
+from bridge.audio import mulaw
 from bridge.audio.resample import Resampler
-from bridge.engine.cascade.pronounce import spoken_form
+from bridge.engine.cascade.pronounce import portions, spoken_form
+from bridge.facts.errors import EngineError
 from bridge.facts.formats import MODEL_RATE
 
 _VOICES: Final = {
@@ -47,6 +49,9 @@ class Line:
     sound: Sound
 
 
+_NOTHING: Final = np.zeros(0, np.int16)
+
+
 def voice_for(language: str) -> str | None:
     """Pico's voice for a persona's language; None if there is none."""
     return _VOICES.get(language) or _VOICES.get(language.split("-")[0])
@@ -75,15 +80,28 @@ class Voice:
                 self._keep(key, line)
         return line
 
+    @property
+    def stored_seconds(self) -> float:
+        """Sound that is kept at present."""
+        return self._stored_samples / MODEL_RATE
+
     def _synthesise(self, text: str, language: str) -> Sound:
-        spoken = spoken_form(text, language)
-        if not any(character.isalnum() for character in spoken):
-            return np.zeros(0, np.int16)
         voice = voice_for(language) or _VOICES["en"]
-        pcm = np.frombuffer(self._pico.speak(spoken, voice=voice, volume=_VOLUME), "<i2")
-        pcm = np.concatenate((pcm, np.zeros(_FILTER_TAIL + len(pcm) % 2, np.int16)))
-        resampled = Resampler(3, 2).process(pcm.astype(np.float32) / np.float32(32768))
-        return np.clip(np.rint(resampled * 32768), -32768, 32767).astype(np.int16)
+        spoken = portions(spoken_form(text, language))
+        pcm = np.concatenate([_NOTHING, *(self._portion(portion, voice) for portion in spoken)])
+        pcm = np.concatenate((pcm, np.zeros(_FILTER_TAIL + len(pcm) % 2, np.int16))) if len(pcm) else pcm
+        return mulaw.to_int16(Resampler(3, 2).process(pcm.astype(np.float32) / np.float32(32768)))
+
+    def _portion(self, text: str, voice: str) -> Sound:
+        """Pico's own sound: int16 at 16 kHz."""
+        if not any(character.isalnum() for character in text):
+            return _NOTHING
+        try:
+            pcm = self._pico.speak(text, voice=voice, volume=_VOLUME)
+        except RuntimeError as error:
+            # The text stays out of the message: it may hold what a caller said.
+            raise EngineError(f"The voice {voice} cannot speak a line of {len(text)} characters: {error}") from None
+        return np.frombuffer(pcm, "<i2")
 
     def _keep(self, key: tuple[str, str], line: Line) -> None:
         self._store[key] = line
