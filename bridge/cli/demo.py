@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rich.console import Console
+from rich.text import Text
 
 from bridge.caller.place import place_call
 from bridge.caller.recording import BUNDLED, load_recording
@@ -41,7 +42,7 @@ async def place_demonstration_call(server: Server) -> None:
             script = Script(recordings, Manners(), on_stage=view.stage)
             result = await place_call(line, script, api_key=server.api_key, on_record=view.record)
     except BridgeError as error:
-        console.print(f"[bold red]The demonstration call failed:[/] {error}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble(("The demonstration call failed: ", "bold red"), str(error)), soft_wrap=True)
         return
     show_result(console, result)
     _what_next(console, server, persona)

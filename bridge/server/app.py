@@ -64,6 +64,7 @@ class Server:
         tokens = StreamTokens(settings.stream_token_seconds, time.monotonic)
         self.switchboard = Switchboard(self.engine, self.journal, self.store, tokens, apology, settings.data_dir)
         self.app = self._app()
+        self._http: uvicorn.Server | None = None
 
     def _app(self) -> ASGIApp:
         app = FastAPI(title="callbridge", version=__version__, docs_url="/docs", redoc_url=None)
@@ -80,7 +81,7 @@ class Server:
 
     async def serve(self, when_ready: Callable[[Server], Awaitable[None]] | None = None) -> None:
         """Run until a signal ends it: the first lets calls end, the second stops at once."""
-        http = _QuietSignals(
+        http = self._http = _QuietSignals(
             uvicorn.Config(
                 self.app,
                 ws="websockets-sansio",
@@ -101,6 +102,12 @@ class Server:
             with _signals(lambda: group.create_task(self._wind_down(http, starting))):
                 await serving
             starting.cancel()
+
+    async def stop(self) -> None:
+        """End every call and then the server."""
+        await self.switchboard.stop()
+        if self._http:
+            self._http.should_exit = True
 
     async def _start(self, when_ready: Callable[[Server], Awaitable[None]] | None) -> None:
         await asyncio.to_thread(self.store.rebuild, self.settings.data_dir)

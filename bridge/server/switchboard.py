@@ -138,8 +138,10 @@ class Switchboard:
         recording = recording_name(transcript) if ticket.record else None
         live = self.live[ticket.call_id] = LiveCall(ticket, transcript, recording)
         call_log = self._journal.open(header)
+        header = call_log.header  # as written: with REDACT its numbers are masked
         live.add((header,))
-        await asyncio.to_thread(self._store.begin, header, transcript, recording)
+        # A busy database must not delay the greeting.
+        entered = asyncio.create_task(asyncio.to_thread(self._store.begin, header, transcript, recording))
         log.info("call %s: began; persona %s", ticket.call_id, ticket.persona.name)
         outcome = Outcome("internal_error", "an error of the bridge; its log has the details")
         try:
@@ -152,6 +154,7 @@ class Switchboard:
             await leg.close(1011, "internal error")
         finally:
             self._remember(ticket, outcome)
+            await entered
             await self._put_away(live, call_log)
             log.info("call %s: ended: %s", ticket.call_id, outcome.how)
 
@@ -186,6 +189,7 @@ class Switchboard:
         finally:
             if recorder:
                 recorder.close()
+                await asyncio.to_thread(recorder.wait, WRITE_SECONDS)
 
     async def _put_away(self, live: LiveCall, call_log: CallLog) -> None:
         """Close the record. A disk that is full may hold the last lines back; nobody waits for it longer than this."""
