@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 import httpx
 
 from bridge.caller.errors import CallError
-from bridge.caller.webhook import http_client
+from bridge.caller.webhook import http_client, is_loopback
 from bridge.facts.settings import Settings
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
@@ -73,7 +73,9 @@ async def server_for(
         if health and (not engine or health.get("engine") == engine):
             on_wait(f"waiting for the server at {address}")
             health = await _ready(client, address)
-            yield _server(address, health, _known_key(settings), public_url=settings.public_url)
+            # Our settings are those of a server on this machine; of another one they say nothing.
+            public_url = settings.public_url if is_loopback(address) else None
+            yield _server(address, health, _known_key(settings), public_url=public_url)
             return
     async with _own_server(settings, engine or settings.engine, log_dir, on_wait) as server:
         yield server
