@@ -1,0 +1,351 @@
+"""A call between a scripted carrier and a scripted engine, on a clock that the test turns."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from bridge.call import session as module
+from bridge.call.session import CallSession, IdleWatch
+from bridge.carrier.twilio import TwilioStream
+from bridge.facts.errors import CarrierError, EngineError
+from bridge.facts.events import Audio, Clear, Digit, Ended, Malformed, Played, SendAudio, SendMark
+from bridge.facts.speech import AgentFrame, CallerText, Verdict
+from bridge.persona.schema import Persona
+from bridge.transcript import records
+
+PERSONA = Persona.model_validate(
+    {
+        "name": "shop",
+        "business": "A Shop",
+        "description": "a shop",
+        "agent_name": "Ada",
+        "greeting": "Hello.",
+        "refusal": "I can't say.",
+        "limits": {"call_seconds": 30, "idle_seconds": 3},
+    }
+)
+TONE = np.sin(np.arange(1920) / 10).astype(np.float32).tobytes()
+
+
+class Line:
+    """Carrier and engine in one: what the test puts in comes out as events and frames, what the call sends is kept."""
+
+    def __init__(self):
+        self.incoming, self.frames = asyncio.Queue(), asyncio.Queue()
+        self.sent, self.pushed, self.said, self.digits, self.closed = [], [], [], [], []
+        self.generation = 0
+
+    # the leg
+    async def events(self):
+        while (event := await self.incoming.get()) is not None:
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+    async def send(self, *commands):
+        self.sent += commands
+
+    async def close(self, code=1000, reason=""):
+        if not self.closed:
+            self.closed.append((code, reason))
+
+    # the slot
+    def push(self, frame):
+        self.pushed.append(frame)
+
+    async def next(self):
+        frame = await self.frames.get()
+        if isinstance(frame, Exception):
+            raise frame
+        return frame
+
+    def say(self, text, wish=None):
+        self.said.append((text, wish))
+
+    def digit(self, digit):
+        self.digits.append(digit)
+
+    def close_slot(self):
+        self.closed_slot = True
+
+
+class Slot:
+    """The engine's half of a `Line`, whose `close` is another than the leg's."""
+
+    def __init__(self, line):
+        self.push, self.next, self.say, self.digit, self.close = (
+            line.push, line.next, line.say, line.digit, line.close_slot,
+        )  # fmt: skip
+
+
+class Rig:
+    """A call under test. `turn` moves the clock and lets the call's tasks run until nothing is left to do."""
+
+    def __init__(self, **options):
+        self.now = 100.0
+        self.line = Line()
+        self.written = []
+        self.session = CallSession(
+            self.line,
+            Slot(self.line),
+            options.pop("persona", PERSONA),
+            self.written.append,
+            lambda: self.now,
+            lambda: "2026-01-01T00:00:00.000Z",
+            **options,
+        )
+        self.task = asyncio.create_task(self.session.run())
+        self.at_ms = 0
+
+    async def settle(self):
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def turn(self, seconds=0.0, *, caller=True):
+        """Time passes; with `caller` the caller's audio comes with it, in packets of 20 ms."""
+        for _ in range(round(seconds / 0.02)):
+            self.now += 0.02
+            if caller:
+                self.line.incoming.put_nowait(Audio(self.at_ms, b"\xff" * 160))
+                self.at_ms += 20
+            await asyncio.sleep(0)  # a packet is taken when it comes
+        await self.settle()
+
+    async def agent(self, *frames):
+        for frame in frames:
+            self.line.frames.put_nowait(frame)
+        await self.settle()
+
+    def kinds(self, kind):
+        return [record for record in self.written if isinstance(record, kind)]
+
+    @property
+    def marks(self):
+        return [command for command in self.line.sent if isinstance(command, SendMark)]
+
+    async def end(self):
+        self.line.incoming.put_nowait(Ended("the carrier ended the stream"))
+        return await self.task
+
+
+@pytest.fixture
+async def rig(monkeypatch):
+    monkeypatch.setattr(module, "CHECK_SECONDS", 0)  # the clock is the test's: look at it whenever there is a turn
+    rigs = []
+
+    def make(**options):
+        rigs.append(Rig(**options))
+        return rigs[-1]
+
+    yield make
+    for one in rigs:
+        one.task.cancel()
+        await asyncio.gather(one.task, return_exceptions=True)
+
+
+async def test_four_packets_become_a_frame_for_the_engine_and_its_answer_goes_out_at_once(rig):
+    call = rig()
+    await call.turn(0.08)
+    assert [frame.number for frame in call.line.pushed] == [0]
+    await call.agent(AgentFrame(pcm=TONE))
+    [audio] = call.line.sent
+    assert isinstance(audio, SendAudio)
+    assert len(audio.ulaw) == 640
+
+
+async def test_what_was_heard_is_written_when_its_mark_comes_back(rig):
+    call = rig()
+    await call.turn(0.16)
+    await call.agent(AgentFrame(pcm=TONE, text=" We", turn=1), AgentFrame(pcm=TONE, text=" are", turn=1))
+    assert call.kinds(records.AgentSaid) == []
+    first = call.marks[0]
+    call.line.incoming.put_nowait(Played(first.generation, first.number))
+    await call.settle()
+    [said] = call.kinds(records.AgentSaid)
+    assert (said.text, said.turn, said.proven) == (" We", 1, True)
+    assert said.end_ms - said.start_ms == 80
+
+
+async def test_barge_in_clears_the_carrier_and_what_it_held_was_not_heard(rig):
+    call = rig()
+    await call.turn(0.16)
+    await call.agent(AgentFrame(pcm=TONE, text=" secret", turn=1), AgentFrame(flush=True))
+    assert Clear() in call.line.sent
+    [unheard] = call.kinds(records.AgentUnheard)
+    assert (unheard.text, unheard.reason) == (" secret", "caller_spoke")
+    mark = call.marks[0]
+    call.line.incoming.put_nowait(Played(mark.generation, mark.number))  # returned because of the clear
+    await call.settle()
+    assert call.kinds(records.AgentSaid) == []
+
+
+async def test_the_callers_words_and_verdicts_go_into_the_record(rig):
+    call = rig()
+    await call.turn(0.08)
+    verdict = Verdict("ibuprofen", "medicine", "caller", "refuse", 40)
+    await call.agent(AgentFrame(caller=(CallerText("Which pills?", 0, 80),), verdicts=(verdict,)))
+    assert call.kinds(records.CallerSaid) == [records.CallerSaid("Which pills?", 0, 80)]
+    assert call.kinds(records.VerdictRecord)[0].phrase == "ibuprofen"
+
+
+async def test_a_goodbye_is_heard_to_its_end_before_the_call_is_over(rig):
+    call = rig()
+    await call.turn(0.16)
+    await call.agent(AgentFrame(pcm=TONE, text=" Goodbye.", turn=1, wish="hangup"))
+    assert not call.task.done()
+    mark = call.marks[-1]
+    call.line.incoming.put_nowait(Played(mark.generation, mark.number))
+    assert (await call.task).how == "agent_goodbye"
+    assert call.line.closed[0][0] == 1000
+    assert call.line.closed_slot
+
+
+async def test_a_carrier_that_never_returns_marks_does_not_keep_a_call_from_ending(rig):
+    call = rig()
+    await call.turn(0.16)
+    await call.agent(AgentFrame(pcm=TONE, text=" Goodbye.", turn=1, wish="transfer"))
+    await call.turn(2.5)
+    assert (await call.task).how == "transfer"
+    assert call.kinds(records.AgentSaid)[0].proven is False
+
+
+async def test_a_goodbye_that_is_interrupted_is_none(rig):
+    call = rig()
+    await call.turn(0.16)
+    await call.agent(AgentFrame(pcm=TONE, text=" Goodbye.", turn=1, wish="hangup"), AgentFrame(flush=True))
+    await call.turn(2.9)
+    assert not call.task.done()
+
+
+async def test_a_dead_engine_is_apologised_for_in_a_voice_made_beforehand(rig):
+    call = rig(apology=b"\x10" * 4000)
+    await call.turn(0.08)
+    await call.agent(EngineError("the engine has stopped"))
+    assert SendAudio(b"\x10" * 4000) in call.line.sent
+    assert not call.task.done()
+    mark = call.marks[-1]
+    call.line.incoming.put_nowait(Played(mark.generation, mark.number))
+    outcome = await call.task
+    assert (outcome.how, outcome.reason) == ("engine_failed", "the engine has stopped")
+
+
+async def test_a_silent_caller_is_asked_and_then_bid_goodbye(rig):
+    call = rig()
+    await call.turn(3.1)
+    assert call.line.said == [(PERSONA.limits.idle_question, None)]
+    await call.turn(3.1)
+    assert call.line.said[-1] == (PERSONA.limits.goodbye, "hangup")
+    await call.agent(AgentFrame(pcm=TONE, text=" Goodbye.", turn=1, wish="hangup"))
+    mark = call.marks[-1]
+    call.line.incoming.put_nowait(Played(mark.generation, mark.number))
+    assert (await call.task).how == "idle"
+
+
+async def test_keys_reach_the_engine_and_count_as_a_sign_of_life(rig):
+    call = rig()
+    await call.turn(2.9)
+    call.line.incoming.put_nowait(Digit("5"))
+    await call.settle()
+    await call.turn(2.9)
+    assert call.line.digits == ["5"]
+    assert call.line.said == []
+
+
+async def test_a_call_that_is_too_long_is_bid_goodbye_and_ends_even_if_it_is_talked_over(rig):
+    call = rig()
+    for _ in range(16):
+        await call.turn(2.0)
+        await call.agent(AgentFrame(caller_speaking=True))
+    assert (PERSONA.limits.goodbye, "hangup") in call.line.said
+    for _ in range(8):
+        await call.turn(2.0)
+        await call.agent(AgentFrame(caller_speaking=True))
+    assert (await call.task).how == "too_long"
+
+
+async def test_a_stall_of_the_carrier_is_filled_and_the_engine_goes_on(rig):
+    call = rig()
+    await call.turn(0.08)
+    await call.turn(1.0, caller=False)
+    assert len(call.line.pushed) == 1 + (1000 - 240) // 80
+    await call.end()
+    assert call.kinds(records.Ended)[0].counters["filled_ms"] > 700
+
+
+async def test_a_stream_without_audio_is_given_up(rig):
+    call = rig()
+    await call.turn(0.08)
+    await call.turn(10.5, caller=False)
+    assert (await call.task).how == "carrier_lost"
+
+
+async def test_a_broken_protocol_ends_the_call_with_its_close_code(rig):
+    call = rig()
+    call.line.incoming.put_nowait(CarrierError("a binary message came", close_code=1003))
+    assert (await call.task).how == "protocol_error"
+    assert call.line.closed == [(1003, "a binary message came")]
+
+
+async def test_an_unreadable_message_is_written_down_and_the_call_goes_on(rig):
+    call = rig()
+    call.line.incoming.put_nowait(Malformed("media without content"))
+    await call.turn(0.08)
+    assert "media without content" in call.kinds(records.Problem)[0].what
+    assert (await call.end()).how == "caller_hung_up"
+
+
+async def test_a_connection_that_breaks_off_is_told_from_a_hang_up(rig):
+    call = rig()
+    await call.turn(0.08)
+    call.line.incoming.put_nowait(None)
+    assert (await call.task).how == "carrier_lost"
+
+
+async def test_every_call_ends_with_one_record_of_its_end(rig):
+    call = rig()
+    await call.turn(0.16)
+    await call.agent(AgentFrame(pcm=TONE, text=" heard", turn=1), AgentFrame(pcm=TONE, text=" not", turn=1))
+    await call.turn(0.1)
+    await call.end()
+    assert [said.text for said in call.kinds(records.AgentSaid)] == [" heard"]
+    assert [(u.text, u.reason) for u in call.kinds(records.AgentUnheard)] == [(" not", "call_ended")]
+    assert len(call.kinds(records.Ended)) == 1
+    assert isinstance(call.written[-1], records.Ended)
+
+
+async def test_a_lag_in_the_carriers_buffer_is_worked_off_in_silence(rig):
+    call = rig()
+    await call.turn(0.08)
+    await call.agent(*(AgentFrame(pcm=TONE) for _ in range(8)))  # a burst: 640 ms for 80 ms of time
+    sent = len(call.line.sent)
+    await call.agent(*(AgentFrame() for _ in range(2)))
+    assert len(call.line.sent) == sent
+    await call.agent(AgentFrame(pcm=TONE))
+    assert len(call.line.sent) == sent + 1
+
+
+def test_idle_asks_once_and_ends_once_for_a_silence():
+    watch = IdleWatch(10)
+    assert [watch.due(at) for at in (5, 10, 15, 20, 25, 60)] == ["", "ask", "", "end", "", ""]
+
+
+def test_idle_begins_anew_when_the_caller_answers():
+    watch = IdleWatch(10)
+    assert watch.due(10) == "ask"
+    watch.activity(12)
+    assert [watch.due(at) for at in (20, 22, 32)] == ["", "ask", "end"]
+
+
+def test_the_agents_own_question_does_not_count_as_an_answer():
+    watch = IdleWatch(10)
+    assert watch.due(10) == "ask"
+    watch.activity(12, caller=False)
+    assert [watch.due(at) for at in (20, 22)] == ["", "end"]
+
+
+def test_the_leg_protocol_and_the_stream_agree_on_their_commands():
+    stream = TwilioStream()
+    stream.receive('{"event":"start","streamSid":"MZ1","start":{"callSid":"CA1"}}')
+    for command in (SendAudio(b"a"), SendMark(0, 1), Clear()):
+        assert stream.send(command)
