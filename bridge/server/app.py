@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from bridge import __version__
 from bridge.carrier.twilio import MAX_MESSAGE
 from bridge.engine.messages import Configure
-from bridge.facts.errors import BridgeError, SettingsError
+from bridge.facts.errors import BridgeError, EngineError, SettingsError
 from bridge.facts.settings import Settings
 from bridge.server.api import api_routes
 from bridge.server.apologies import apology
@@ -65,6 +65,7 @@ class Server:
         self.switchboard = Switchboard(self.engine, self.journal, self.store, tokens, apology, settings.data_dir)
         self.app = self._app()
         self._http: uvicorn.Server | None = None
+        self._unfit: EngineError | None = None
 
     def _app(self) -> ASGIApp:
         app = FastAPI(title="callbridge", version=__version__, docs_url="/docs", redoc_url=None)
@@ -80,7 +81,10 @@ class Server:
         return limit_body(app)
 
     async def serve(self, when_ready: Callable[[Server], Awaitable[None]] | None = None) -> None:
-        """Run until a signal ends it: the first lets calls end, the second stops at once."""
+        """Run until a signal ends it: the first lets calls end, the second stops at once.
+
+        Raises `EngineError` if the engine can never start on this machine.
+        """
         http = self._http = _QuietSignals(
             uvicorn.Config(
                 self.app,
@@ -102,6 +106,8 @@ class Server:
             with _signals(lambda: group.create_task(self._wind_down(http, starting))):
                 await serving
             starting.cancel()
+        if self._unfit:
+            raise self._unfit
 
     async def stop(self) -> None:
         """End every call and then the server."""
@@ -111,7 +117,12 @@ class Server:
 
     async def _start(self, when_ready: Callable[[Server], Awaitable[None]] | None) -> None:
         await asyncio.to_thread(self.store.rebuild, self.settings.data_dir)
-        await self.engine.ready()
+        try:
+            await self.engine.ready()
+        except EngineError as error:  # it will not get better: the server ends with these words
+            self._unfit = error
+            await self.stop()
+            return
         await self.book.refresh()
         if not self.book.names:
             log.error(
@@ -138,6 +149,7 @@ class Server:
             await asyncio.gather(engine, watch, return_exceptions=True)
             self.journal.close(JOURNAL_SECONDS)
             self.store.close()
+            self.socket.close()
 
     async def _watch_personas(self) -> None:
         await self.engine.ready()
