@@ -6,6 +6,7 @@ chunk whose `choices[0].delta.content` is the next piece of text, until `data: [
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal
@@ -62,6 +63,8 @@ class Llm:
 
     def __init__(self, settings: LlmSettings, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is sent before the first answer is wanted. Raises EngineError if the address is none."""
+        # httpx logs every request with its whole address, which may carry a password.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         self._settings = settings
         self._clock = clock

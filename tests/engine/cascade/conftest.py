@@ -127,9 +127,8 @@ class Telephone:
     def until_silent(self):
         """Say nothing until the agent has finished."""
         begin = len(self.frames)
-        while not self.frames or self.frames[-1].agent_speaking:
+        while self.quiet(0.08)[-1].agent_speaking:
             assert len(self.frames) - begin < 500, "the agent does not stop"
-            self.quiet(0.08)
         return self.frames[begin:]
 
     def ask(self, clip):

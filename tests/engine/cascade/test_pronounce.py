@@ -38,4 +38,4 @@ def test_english_rules_leave_other_languages_alone():
 def test_the_voice_gets_short_words_in_short_portions(text):
     cut = portions(text)
     assert "".join("".join(cut).split()) == "".join(text.split())
-    assert all(len(portion) <= 300 and max(map(len, portion.split())) <= 25 for portion in cut)
+    assert all(len(portion) <= 200 and max(map(len, portion.split())) <= 25 for portion in cut)
