@@ -65,6 +65,7 @@ class PersonaBook:
         async with self._refreshing:
             files = _stamps(self.folder)
             if files == self._seen:
+                self.read = True  # an empty folder has been read as well
                 return
             changed = [name for name, stamp in files.items() if self._seen.get(name) != stamp]
             gone = [name for name in self._seen if name not in files]
