@@ -21,6 +21,7 @@ from bridge.caller.place import place_call
 from bridge.caller.recording import BUNDLED, load_recording
 from bridge.caller.script import Manners, Script
 from bridge.caller.webhook import Line
+from bridge.cli.main import main
 from bridge.facts.settings import load_settings
 
 NOBODY = "http://127.0.0.1:9"
@@ -184,9 +185,17 @@ def test_an_interrupted_command_takes_its_server_along(workplace: Path, number: 
         (["load", "0"], "greater than or equal to 1"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_told_in_words(workplace: Path, arguments: list[str], complaint: str) -> None:
-    done = run(*arguments)
-    assert done.returncode in (1, 2)
-    assert "Traceback" not in done.stderr
-    assert complaint in " ".join(done.stderr.replace("│", " ").split())
-    assert done.stdout == ""
+def test_a_mistake_on_the_command_line_is_told_in_words(
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    complaint: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["callbridge", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code in (1, 2)
+    told = capsys.readouterr()
+    assert complaint in " ".join(told.err.replace("│", " ").split())
+    assert told.out == ""
