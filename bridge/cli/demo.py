@@ -16,8 +16,8 @@ from bridge.facts.errors import BridgeError
 from bridge.server.app import Server
 
 PERSONA: Final = "dental"
-RECORDINGS: Final = ("u02", "u05", "u20")
-"""Opening hours on Saturday; where the practice is; goodbye."""
+RECORDINGS: Final = ("u02", "blocked", "u20")
+"""Opening hours on Saturday; something the agent must not talk about; goodbye."""
 
 
 async def place_demonstration_call(server: Server) -> None:
