@@ -13,18 +13,18 @@ import numpy as np
 
 from bridge.audio import mulaw
 from bridge.audio.resample import Resampler
-from bridge.engine.cascade import weights
+from bridge.engine import weights
 from bridge.engine.cascade.answer import learn_intents
 from bridge.engine.cascade.llm import Llm
 from bridge.engine.cascade.opening import Opening, make_opening
-from bridge.engine.cascade.recogniser import Recogniser
 from bridge.engine.cascade.retrieval import Embedder
 from bridge.engine.cascade.sentences import split
 from bridge.engine.cascade.settings import LlmSettings
 from bridge.engine.cascade.slot import Slot
 from bridge.engine.cascade.thought import Tools
 from bridge.engine.cascade.voice import Voice
-from bridge.engine.cascade.voice_activity import Silero
+from bridge.engine.hearing.recogniser import Recogniser
+from bridge.engine.hearing.voice_activity import Silero
 from bridge.engine.interface import Frame, Seat
 from bridge.facts.errors import EngineFullError
 from bridge.facts.speech import AgentFrame, Wish

@@ -15,12 +15,12 @@ import numpy as np
 
 from bridge.audio.resample import Resampler
 from bridge.engine.cascade.answer import Memory
-from bridge.engine.cascade.ear import Dismissed, Ear, Ended, Heard, Onset, Pause, Resumed
 from bridge.engine.cascade.mouth import Mouth, Utterance
 from bridge.engine.cascade.opening import Opening
 from bridge.engine.cascade.phrases import is_backchannel
 from bridge.engine.cascade.thought import Thought, cut
-from bridge.engine.cascade.voice_activity import Detector
+from bridge.engine.hearing.ear import Dismissed, Ear, Ended, Heard, Onset, Pause, Resumed
+from bridge.engine.hearing.voice_activity import Detector
 from bridge.engine.interface import Frame, Seat
 from bridge.facts.formats import FRAME_MS, MODEL_RATE
 from bridge.facts.speech import AgentFrame, CallerText, Verdict, Wish

@@ -16,11 +16,11 @@ from typing import Final
 from bridge.engine.cascade.answer import Answer, Knowledge, Memory, Role, answer, directive, reply_to
 from bridge.engine.cascade.llm import Llm, LlmError, messages_for
 from bridge.engine.cascade.mouth import Utterance
-from bridge.engine.cascade.recogniser import Recogniser
 from bridge.engine.cascade.retrieval import Embedder
 from bridge.engine.cascade.sentences import Splitter, split
 from bridge.engine.cascade.voice import Voice
-from bridge.engine.cascade.voice_activity import Samples
+from bridge.engine.hearing.recogniser import Recogniser
+from bridge.engine.hearing.voice_activity import Samples
 from bridge.facts.speech import Verdict, Wish
 from bridge.gate.rules import Hit, Rules
 from bridge.gate.topic import Review, TopicGate

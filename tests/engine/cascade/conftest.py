@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from bridge.audio.resample import Resampler
-from bridge.engine.cascade import weights
+from bridge.engine import weights
 from bridge.engine.cascade.answer import learn_intents
 from bridge.engine.cascade.engine import load_tools
 from bridge.engine.cascade.opening import make_opening
 from bridge.engine.cascade.slot import Slot
 from bridge.engine.cascade.voice import Voice
-from bridge.engine.cascade.voice_activity import Silero
+from bridge.engine.hearing.voice_activity import Silero
 from bridge.engine.interface import Seat
 from bridge.persona.schema import AfterRefusals, BlockedTopic, Fact, Persona
 

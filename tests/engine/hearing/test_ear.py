@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.engine.cascade.ear import Dismissed, Ear, Ended, Onset, Pause, Resumed
-from bridge.engine.cascade.voice_activity import WINDOW
+from bridge.engine.hearing.ear import Dismissed, Ear, Ended, Onset, Pause, Resumed
+from bridge.engine.hearing.voice_activity import WINDOW
 
 MS = 32
 

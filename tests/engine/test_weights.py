@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.engine.cascade import weights
+from bridge.engine import weights
 from bridge.facts.errors import EngineError
 
 

@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from bridge.engine.cascade.voice_activity import HEAR_RATE, WINDOW, Detector, Samples
+from bridge.engine.hearing.voice_activity import HEAR_RATE, WINDOW, Detector, Samples
 
 _WINDOW_MS: Final = WINDOW * 1000 // HEAR_RATE
 _SPEECH: Final = 0.5

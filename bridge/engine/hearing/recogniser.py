@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from bridge.engine.cascade.voice_activity import HEAR_RATE, Samples
+from bridge.engine.hearing.voice_activity import HEAR_RATE, Samples
 
 _OPTIONS: Final = {
     # We cut utterances ourselves. Its own cutting splits them at commas and may drop a short first word.
