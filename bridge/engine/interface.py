@@ -32,9 +32,14 @@ class Seat:
 
 
 class Engine(Protocol):
-    """See the module's docstring. A failure in one slot raises from `step` only if every slot is lost."""
+    """See the module's docstring. A failure in one slot raises from `step` only if every slot is lost.
+
+    `tick_ms` is the time from one step to the next where all calls should be stepped together (see
+    `bridge.engine.tick`); None: step whenever a frame waits.
+    """
 
     name: str
+    tick_ms: int | None
 
     @property
     def capacity(self) -> int:

@@ -134,12 +134,16 @@ class Rendered(msgspec.Struct, tag=True, frozen=True):
 
 
 class Beat(msgspec.Struct, tag=True, frozen=True):
-    """Engine → server: alive. Sent each second; carries what the process has used and counted since its start."""
+    """Engine → server: alive. Sent each second; carries what the process has used and counted since its start.
+
+    `late_ticks` counts steps that took longer than the time from one tick to the next.
+    """
 
     cpu_seconds: float
     rss_bytes: int
     steps: int
     dropped_frames: int
+    late_ticks: int = 0
 
 
 ToEngine = Configure | Prepare | Open | CallerFrame | Say | Key | Close | Render

@@ -4,14 +4,15 @@ Started as `python -m bridge.engine.worker FD`, with one end of a socket pair as
 owns the engine and the socket's reading side; a second one does what may be slow (`prepare`, `render`), so that live
 calls do not wait for it. The process ends when the server closes its end, however the server came to its end.
 
-A call that sends faster than the engine steps never builds up lag: at most `MAX_PENDING` of its frames wait; then the
-oldest are dropped and counted.
+When a step is due, and which frames go into it, is decided in `bridge.engine.tick`. A call that sends faster than the
+engine steps never builds up lag: its oldest frames are dropped and counted.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import selectors
 import signal
@@ -19,9 +20,8 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -30,13 +30,11 @@ import psutil
 from bridge.engine import messages
 from bridge.engine.factory import build
 from bridge.engine.interface import Engine, Frame, Seat
+from bridge.engine.tick import IN_HAND, Grid, Waiting
 from bridge.facts.errors import BridgeError, EngineError
 from bridge.persona.schema import Persona
 
 log = logging.getLogger("bridge.engine")
-
-MAX_PENDING: Final = 12
-"""Frames of one call that may wait for a step: just under a second."""
 
 BEAT_SECONDS: Final = 1.0
 
@@ -89,10 +87,8 @@ class Link:
         return found
 
 
-@dataclass(slots=True)
-class _Call:
-    slot: int
-    pending: deque[tuple[int, Frame]] = field(default_factory=deque)
+Numbered = tuple[int, Frame]
+"""A caller frame with its number in the call."""
 
 
 class Worker:
@@ -103,10 +99,12 @@ class Worker:
         self._engine = engine
         self._link = link
         self._personas: dict[str, Persona] = {}
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, int] = {}  # occupant to slot
         self._free = list(range(engine.capacity))[::-1]
+        self._waiting: Waiting[Numbered] = Waiting()
+        self._grid = Grid(engine.tick_ms / 1000) if engine.tick_ms else None
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="prepare")
-        self._steps = self._dropped = 0
+        self._steps = 0
 
     def run(self) -> None:
         """Serve until the server closes the socket."""
@@ -117,50 +115,69 @@ class Worker:
                 now = time.monotonic()
                 if now >= next_beat:
                     next_beat = now + BEAT_SECONDS
-                    self._link.send(
-                        messages.Beat(time.process_time(), process.memory_info().rss, self._steps, self._dropped)
-                    )
-                for message in self._link.receive(next_beat - now):
-                    self._handle(message)
-                while self._step():
-                    for message in self._link.receive(0):
-                        self._handle(message)
+                    self._beat(process.memory_info().rss)
+                self._receive(min(next_beat - now, self._until_tick(now)))
+                if self._grid is None:
+                    self._step_at_once()
+                else:
+                    self._tick(self._grid)
         except EOFError:
             log.debug("the bridge server closed the engine's socket")
         finally:
             self._slow.shutdown(wait=False, cancel_futures=True)
 
+    def _beat(self, rss_bytes: int) -> None:
+        late = self._grid.late if self._grid else 0
+        self._link.send(messages.Beat(time.process_time(), rss_bytes, self._steps, self._waiting.dropped, late))
+
+    def _receive(self, timeout: float) -> None:
+        for message in self._link.receive(timeout):
+            self._handle(message)
+
+    def _until_tick(self, now: float) -> float:
+        """Seconds for which nothing but a message can give work."""
+        return self._grid.wait(now) if self._grid and self._waiting else math.inf
+
+    def _step_at_once(self) -> None:
+        while self._waiting:
+            self._step(self._waiting.take())
+            self._receive(0)
+
+    def _tick(self, grid: Grid) -> None:
+        """Step all calls if a tick is due; then those that are behind, as long as there is time."""
+        if not self._calls:
+            grid.rest()
+        began = time.monotonic()
+        if not self._waiting or grid.wait(began) > 0:
+            return
+        self._step(self._waiting.take())
+        grid.ticked(began, time.monotonic())
+        self._receive(0)
+        while grid.room(time.monotonic()) and (behind := self._waiting.take(keep=IN_HAND)):
+            self._step(behind)
+            self._receive(0)
+
     def _handle(self, message: messages.ToEngine) -> None:
         match message:
             case messages.CallerFrame(occupant, number, pcm):
-                self._queue(occupant, number, pcm)
+                if occupant in self._calls:  # otherwise it was under way when its call ended
+                    self._waiting.add(occupant, (number, np.frombuffer(pcm, np.float32)))
             case messages.Open():
                 self._link.send(messages.Opened(message.occupant, self._open(message)))
             case messages.Close(occupant):
-                if call := self._calls.pop(occupant, None):
-                    self._engine.close(call.slot)
-                    self._free.append(call.slot)
+                self._close(occupant)
             case messages.Say(occupant, text, wish):
-                if call := self._calls.get(occupant):
-                    self._engine.say(call.slot, text, wish)
+                if (slot := self._calls.get(occupant)) is not None:
+                    self._engine.say(slot, text, wish)
             case messages.Key(occupant, digit):
-                if call := self._calls.get(occupant):
-                    self._engine.digit(call.slot, digit)
+                if (slot := self._calls.get(occupant)) is not None:
+                    self._engine.digit(slot, digit)
             case messages.Prepare(key, persona):
                 self._slow.submit(self._prepare, key, persona)
             case messages.Render():
                 self._slow.submit(self._render, message)
             case messages.Configure():
                 raise EngineError("an engine process is configured only once")
-
-    def _queue(self, occupant: int, number: int, pcm: bytes) -> None:
-        call = self._calls.get(occupant)
-        if call is None:  # a frame that was under way when its call ended
-            return
-        if len(call.pending) >= MAX_PENDING:
-            call.pending.popleft()
-            self._dropped += 1
-        call.pending.append((number, np.frombuffer(pcm, np.float32)))
 
     def _open(self, message: messages.Open) -> str:
         """Seat a call; the words of what prevents it, or nothing."""
@@ -175,24 +192,26 @@ class Worker:
         except BridgeError as error:
             self._free.append(slot)
             return str(error)
-        self._calls[message.occupant] = _Call(slot)
+        self._calls[message.occupant] = slot
         return ""
 
-    def _step(self) -> bool:
-        """Step every call that has a frame waiting, once. False when none has."""
-        waiting = {occupant: call for occupant, call in self._calls.items() if call.pending}
-        if not waiting:
-            return False
-        taken = {occupant: call.pending.popleft() for occupant, call in waiting.items()}
-        answers = self._engine.step({waiting[occupant].slot: pcm for occupant, (_, pcm) in taken.items()})
+    def _close(self, occupant: int) -> None:
+        self._waiting.forget(occupant)
+        slot = self._calls.pop(occupant, None)
+        if slot is not None:
+            self._engine.close(slot)
+            self._free.append(slot)
+
+    def _step(self, frames: Mapping[int, Numbered]) -> None:
+        """Step the calls that these frames belong to, and deliver what they say."""
+        answers = self._engine.step({self._calls[occupant]: pcm for occupant, (_, pcm) in frames.items()})
         self._steps += 1
         self._link.send(
             *(
-                messages.Answer(occupant, number, answers[waiting[occupant].slot])
-                for occupant, (number, _) in taken.items()
+                messages.Answer(occupant, number, answers[self._calls[occupant]])
+                for occupant, (number, _) in frames.items()
             )
         )
-        return True
 
     def _prepare(self, key: str, persona_json: str) -> None:
         error = ""

@@ -100,7 +100,7 @@ class EngineSlot:
 
 @dataclass(slots=True)
 class EngineCounters:
-    """What the metrics show of the engine process; the last four are as of its last beat."""
+    """What the metrics show of the engine process; the last five are as of its last beat."""
 
     restarts: int = 0
     frames_refused: int = 0
@@ -108,6 +108,7 @@ class EngineCounters:
     rss_bytes: int = 0
     steps: int = 0
     frames_dropped: int = 0
+    late_ticks: int = 0
 
 
 class _Wire(asyncio.Protocol):
@@ -318,6 +319,7 @@ class EngineProcess:
                 self._beat.set()
                 self.counters.cpu_seconds, self.counters.rss_bytes = message.cpu_seconds, message.rss_bytes
                 self.counters.steps, self.counters.frames_dropped = message.steps, message.dropped_frames
+                self.counters.late_ticks = message.late_ticks
             case messages.Opened(occupant, error):
                 if error and (slot := self._slots.get(occupant)):
                     slot.lose(f"the engine did not take the call: {error}")

@@ -47,6 +47,7 @@ class BridgeCollector(Collector):
         for name, text, value in (
             ("engine_restarts", "Engine processes replaced.", engine.counters.restarts),
             ("engine_steps", "Steps of the engine process.", engine.counters.steps),
+            ("engine_late_ticks", "Steps longer than the time between two ticks.", engine.counters.late_ticks),
             ("frames_refused", "Caller frames that found the engine process too busy.", engine.counters.frames_refused),
             ("frames_dropped", "Caller frames dropped because a call ran ahead.", engine.counters.frames_dropped),
             ("transcript_records_refused", "Records lost to a full disk.", self._journal.counters.records_lost),

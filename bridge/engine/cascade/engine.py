@@ -50,6 +50,7 @@ class CascadeEngine:
     """Implements `bridge.engine.interface.Engine`. `prepare` and `render` may run beside the thread that steps."""
 
     name = "cascade"
+    tick_ms: int | None = None
 
     def __init__(self, slots: int | None = None, llm: LlmSettings | None = None) -> None:
         """Load every model, in under a second. `slots` calls at once; without it, four for each core.

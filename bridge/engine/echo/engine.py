@@ -27,6 +27,7 @@ class EchoEngine:
     """Each step gives a slot's previous caller frame back; the first answer of a call is silence."""
 
     name = "echo"
+    tick_ms: int | None = None
 
     def __init__(self, slots: int = DEFAULT_SLOTS) -> None:
         """`slots` calls at once."""
