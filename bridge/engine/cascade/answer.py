@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bridge.engine.cascade.lines import Lines, lines_for
 from bridge.engine.cascade.phrases import INTENT_THRESHOLD, INTENTS, IntentName, match_words
-from bridge.engine.cascade.retrieval import Embedder, Index, build_index
+from bridge.engine.cascade.retrieval import Embedder, Index, Key, build_index
 from bridge.engine.cascade.sentences import split
 from bridge.facts.speech import Wish
 from bridge.persona.schema import Persona
@@ -20,6 +20,13 @@ _MOST_PARTS: Final = 5
 
 _MOST_ANSWERS: Final = 2
 """Questions of one turn that are answered; nobody keeps three answers in mind."""
+
+_ANSWER_WEIGHT: Final = 1.2
+"""A fact is found by its answer too, whose words are further from a question's than another question's are.
+
+With each question of the five shipped personas left out in turn, this finds 240 of 418 instead of 172 and takes 118
+instead of 146 for another. It takes as many questions on foreign subjects for a fact as before: 11 of 125.
+"""
 
 _INFORMATION_MARGIN: Final = 0.10
 """By this much nearer than a fact must a sentence of free information be: it was not written as an answer."""
@@ -91,24 +98,24 @@ class Knowledge:
 
 def learn_intents(embedder: Embedder) -> Index[IntentName]:
     """Embed the examples of all intents, once for all personas."""
-    return build_index(embedder, [(example, name) for name, intent in INTENTS.items() for example in intent.examples])
+    return build_index(
+        embedder, [Key(example, name) for name, intent in INTENTS.items() for example in intent.examples]
+    )
 
 
 def learn(embedder: Embedder, persona: Persona, intents: Index[IntentName]) -> Knowledge:
     """Embed everything a persona knows: 4 ms for each question, example and sentence of information."""
+    facts = [Key(ask, fact.answer) for fact in persona.facts for ask in fact.ask]
+    facts += [Key(fact.answer, fact.answer, _ANSWER_WEIGHT) for fact in persona.facts]
+    blocked = [
+        Key(text, Example(text, topic.topic)) for topic in persona.blocked for text in (topic.topic, *topic.examples)
+    ]
     return Knowledge(
         persona,
         lines_for(persona.language),
-        build_index(embedder, [(ask, fact.answer) for fact in persona.facts for ask in fact.ask]),
-        build_index(embedder, [(sentence, sentence) for sentence in split(persona.information)]),
-        build_index(
-            embedder,
-            [
-                (text, Example(text, topic.topic))
-                for topic in persona.blocked
-                for text in (topic.topic, *topic.examples)
-            ],
-        ),
+        build_index(embedder, facts),
+        build_index(embedder, [Key(sentence, sentence) for sentence in split(persona.information)]),
+        build_index(embedder, blocked),
         intents,
     )
 

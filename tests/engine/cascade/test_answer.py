@@ -25,6 +25,10 @@ def test_a_question_gets_the_answer_of_the_nearest_fact_word_for_word(reply, hou
     assert reply("When do you open on Saturdays?").texts == (hours,)
 
 
+def test_a_question_that_is_only_like_an_answer_finds_it(reply, persona):
+    assert reply("Is your car park free?").texts == (persona.facts[2].answer,)
+
+
 def test_two_questions_get_two_answers_and_a_third_none(reply, persona):
     texts = reply("Where are you? Where can I park? When are you open?").texts
     assert texts == tuple(fact.answer for fact in (persona.facts[1], persona.facts[2]))

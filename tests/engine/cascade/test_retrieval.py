@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bridge.engine.cascade.retrieval import build_index
+from bridge.engine.cascade.retrieval import Key, build_index
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,7 @@ def index(embedder):
         "How much is a check-up?": "price",
         "Do you take children?": "children",
     }
-    return build_index(embedder, list(asked.items()))
+    return build_index(embedder, [Key(question, entry) for question, entry in asked.items()])
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,8 @@ def test_neighbours_in_a_batch_do_not_change_a_vector_much(embedder):
 
 def test_nothing_is_nearest_where_nothing_is_known(embedder):
     assert build_index(embedder, []).nearest(embedder.embed(["hello"])[0]) is None
+
+
+def test_a_lighter_key_loses_a_tie(embedder):
+    index = build_index(embedder, [Key("Where are you?", "light", 0.9), Key("Where are you?", "heavy")])
+    assert index.nearest(embedder.embed(["Where are you?"])[0]) == (pytest.approx(1, abs=1e-4), "heavy")
