@@ -55,6 +55,8 @@ FIELDS = {name.upper() for name in Settings.model_fields}
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if list(commands(page))], ids=lambda page: page.name)
 def test_every_command_of_the_documentation_works(page, place):
+    shutil.rmtree(place / "personas")
+    shutil.copytree(ROOT / "personas", place / "personas")
     for command in commands(page):
         if command not in ELSEWHERE:
             for long, short in SHORTER.items():
