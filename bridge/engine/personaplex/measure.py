@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from bridge.engine.personaplex.config import CASES_FILE, LM_FILE, MIMI_FILE
+from bridge.engine.personaplex.device import dtype_on
 from bridge.engine.personaplex.model import load_model, require_files
 from bridge.engine.personaplex.quantise import Weights
 from bridge.engine.personaplex.verify import load_cases, replay
@@ -35,9 +36,14 @@ def quantisation_error(
     weights: Weights,
     *,
     device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.bfloat16,
+    dtype: torch.dtype | None = None,
 ) -> QuantisationError:
-    """Measure on the unprompted case of a snapshot with `cases.safetensors`. Raises `WeightsError`."""
+    """Measure on the unprompted case of a snapshot with `cases.safetensors`. Raises `WeightsError`.
+
+    dtype: of everything that is not packed; by default that which calls use on this device.
+    """
+    device = torch.device(device)
+    dtype = dtype or dtype_on(device)
     require_files(directory, LM_FILE, MIMI_FILE, CASES_FILE)
     cases = load_cases(directory)
     if "unprompted.tokens" not in cases:
