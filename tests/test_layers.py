@@ -17,6 +17,7 @@ LAYER = {
     "call": 3,
     "server": 4,
     "caller": 4,
+    "hub": 4,
     "cli": 5,
 }
 FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "bridge").rglob("*.py"))
