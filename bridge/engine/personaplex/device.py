@@ -9,16 +9,20 @@ import shutil
 import subprocess
 import time
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.engine.personaplex.capacity import Gpu, known_bandwidth
-from bridge.engine.personaplex.config import PersonaPlexError
+from bridge.engine.personaplex.config import LM_FILE, PersonaPlexError
 
 if TYPE_CHECKING:
     import torch
 
+    from bridge.engine.personaplex.model import Model
+
 _QUERY = "name,memory.total,compute_cap"
 _COPY_BYTES = 1 << 30
+_SMALL_BYTES = 4_000_000_000
 
 
 class DeviceError(PersonaPlexError):
@@ -46,11 +50,34 @@ def choose_device(wanted: str) -> torch.device:
     return device
 
 
-def dtype_on(device: torch.device) -> torch.dtype:
-    """What the language model is computed in there: bfloat16 on a GPU, float32 on a CPU."""
+def dtype_on(device: torch.device, file: Path) -> torch.dtype:
+    """What the language model of this file is computed in: as published, in bfloat16.
+
+    Small ones on a CPU take float32, in which they are exact; the published one would need 31 GB there.
+    """
     import torch
 
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
+    small = not file.is_file() or file.stat().st_size < _SMALL_BYTES
+    return torch.float32 if small and device.type == "cpu" else torch.bfloat16
+
+
+def load_on(directory: Path, wanted: str, weights: str, *, cpu_offload: bool = False) -> Model:
+    """The model of a snapshot on the device `wanted` (see `choose_device`), with weights of bf16, int8 or fp8.
+
+    With `cpu_offload` the temporal layers stay in the CPU's memory and visit the GPU one by one. Raises
+    `config.PersonaPlexError`.
+    """
+    from bridge.engine.personaplex.model import load_model
+    from bridge.engine.personaplex.offload import offload
+    from bridge.engine.personaplex.quantise import Weights
+
+    device = choose_device(wanted)
+    dtype = dtype_on(device, directory / LM_FILE)
+    if not cpu_offload:
+        return load_model(directory, device=device, dtype=dtype, weights=Weights(weights))
+    model = load_model(directory, dtype=dtype, weights=Weights(weights))
+    offload(model, device)
+    return model
 
 
 def find_gpus() -> tuple[list[Gpu], str]:

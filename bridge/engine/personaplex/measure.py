@@ -43,7 +43,7 @@ def quantisation_error(
     dtype: of everything that is not packed; by default that which calls use on this device.
     """
     device = torch.device(device)
-    dtype = dtype or dtype_on(device)
+    dtype = dtype or dtype_on(device, directory / LM_FILE)
     require_files(directory, LM_FILE, MIMI_FILE, CASES_FILE)
     cases = load_cases(directory)
     if "unprompted.tokens" not in cases:

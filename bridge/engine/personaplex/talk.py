@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,12 +31,13 @@ def talk(
     *,
     seed: int = 42,
     sampling: Sampling | None = None,
+    on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> Talk:
     """Let the model answer a caller, float32 [n] at 24 kHz; the answer has the same n samples.
 
     prompt: the persona as text, or as token ids where the snapshot has no tokeniser. Pieces of text begin with a space
-    where a word begins, and carry the time of the audio frame that they belong to. Raises
-    `config.PersonaPlexError` for a prompt or a voice that does not fit.
+    where a word begins, and carry the time of the audio frame that they belong to. `on_frame` is told how many of
+    how many frames are done. Raises `config.PersonaPlexError` for a prompt or a voice that does not fit.
     """
     runtime = Runtime(model, slots=1)
     runtime.open(0, runtime.snapshot(voice, prompt), seed, sampling)
@@ -53,6 +54,7 @@ def talk(
             piece = stream.feed(spoken.text) if stream else _numbered(spoken.text)
             if piece:
                 text.append((start * 1000 // rate, piece))
+        on_frame(start // size + 1, len(heard) // size)
     return Talk(said[: len(pcm)], text)
 
 
