@@ -68,8 +68,8 @@ class Slot:
         self._frames = 0
         self._turn = 1
         self._flush = False
-        self._memory = self._memory_before = Memory()
-        self._gate = opening.gate
+        self._memory, self._gate = Memory(), opening.gate
+        self._before = (self._memory, self._gate)  # as they were before the answer that is being given
         self._guess: _Task | None = None  # answers the caller's turn that is going on, or has just ended
         self._telling: _Task | None = None  # fills the mouth
         self._unheard: deque[_Task] = deque(maxlen=4)  # turns that were not answered because the caller went on
@@ -134,7 +134,8 @@ class Slot:
             self._guess = None
         if self._mouth.busy and self._persona.listening.barge_in and not self._mouth.protected:
             if self._mouth.uttered < _TOO_EARLY and self._question:
-                self._unanswered, self._memory = self._question, self._memory_before
+                self._unanswered = self._question
+                self._memory, self._gate = self._before
             self._interrupted = self._fall_silent()
 
     def _drop_guess(self) -> None:
@@ -189,7 +190,7 @@ class Slot:
         self._guess = None
         self._telling = task
         self._unanswered = ""
-        self._memory_before = self._memory
+        self._before = (self._memory, self._gate)
         self._interrupted = ()
         self._start_turn(task.thought.question)
 

@@ -183,6 +183,18 @@ def _clip_24k():
 
 
 @pytest.fixture(scope="session")
+def speech():
+    """What is spoken in a recording, without the silence around it: float32, 24 kHz."""
+
+    def trimmed(name):
+        sound = clip_24k(name)
+        loud = np.flatnonzero(np.abs(sound) > 0.02)
+        return sound[loud[0] : loud[-1] + 1]
+
+    return trimmed
+
+
+@pytest.fixture(scope="session")
 def later():
     """Makes a `submit` whose work waits until the test says `do`."""
     return Later
