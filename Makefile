@@ -14,7 +14,7 @@ run: setup
 	@$(BIN)/callbridge serve --demo
 
 test: setup-test lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2
 
 lint: setup-test
 	$(BIN)/ruff check bridge tests infra
