@@ -37,6 +37,18 @@ def said(frames):
     return "".join(frame.text for frame in frames).strip()
 
 
+def paced(frames):
+    """Frames as a telephone gives them: one each 80 ms."""
+    begin = time.monotonic()
+    for number, frame in enumerate(frames):
+        time.sleep(max(0.0, begin + number * 0.08 - time.monotonic()))
+        yield frame
+
+
+def was_answered(frames):
+    return frames[-1].turn == 2 and not frames[-1].agent_speaking
+
+
 def test_it_is_an_engine(engine):
     driven: Engine = engine
     assert driven.name == "cascade"
@@ -97,13 +109,12 @@ def test_calls_at_once_are_answered_in_real_time_each_by_its_own_persona(engine,
     seats = {0: persona, 1: other, 2: persona, 3: other}
     for slot, seated in seats.items():
         engine.open(slot, Seat(seated))
-    quiet, sound = [SILENCE] * 70, list(frames_of(clip_24k("u02")))
     heard = {slot: [] for slot in seats}
-    begin = time.monotonic()
-    for number, frame in enumerate(quiet + sound + [SILENCE] * 40):
-        time.sleep(max(0.0, begin + number * 0.08 - time.monotonic()))
+    for frame in paced([SILENCE] * 70 + list(frames_of(clip_24k("u02"))) + [SILENCE] * 250):
         for slot, answer in engine.step(dict.fromkeys(seats, frame)).items():
             heard[slot].append(answer)
+        if len(heard[0]) > 130 and all(was_answered(frames) for frames in heard.values()):
+            break
     for slot, seated in seats.items():
         assert said(heard[slot][:70]) == seated.greeting
-        assert said(heard[slot][70:]).startswith(seated.facts[0].answer[:12])
+        assert said(heard[slot][70:]) == seated.facts[0].answer
