@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import timeit
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,14 +16,26 @@ from rich.table import Table
 from bridge.audio import mulaw
 from bridge.audio.quality import measure
 from bridge.audio.resample import model_to_phone, phone_to_model
+from bridge.cli.needs import personaplex
 from bridge.facts.formats import MODEL_FRAME, PHONE_FRAME, PHONE_PACKET
+from bridge.facts.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Measure parts of the bridge on this machine.")
 
 
-@app.callback()
-def _bench() -> None:
-    """A group of commands even while there is only one."""
+class ModelSize(StrEnum):
+    """Which dimensions the random model has: the published ones, or a thousandth of them."""
+
+    FULL = "full"
+    TINY = "tiny"
+
+
+class WeightKind(StrEnum):
+    """The choices of the setting WEIGHTS."""
+
+    BF16 = "bf16"
+    INT8 = "int8"
+    FP8 = "fp8"
 
 
 @app.command()
@@ -72,6 +85,46 @@ def audio(
     for name, value in costs.items():
         table.add_row(name, f"{value:.1f}", f"{value / reference:.0f}")
     console.print(table)
+
+
+@app.command()
+def engine(
+    random: Annotated[
+        ModelSize | None, typer.Option(help="Size of the random weights: full on a GPU, tiny on a CPU by default.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cuda, cuda:1 or cpu, instead of DEVICE.")] = None,
+    slots: Annotated[int, typer.Option(min=1, max=256, help="Calls at once, all of them talking.")] = 1,
+    weights: Annotated[WeightKind, typer.Option(help="How the temporal weights are held.")] = WeightKind.BF16,
+    steps: Annotated[int, typer.Option(min=10, max=10_000, help="Steps that are measured.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure one 80 ms step of the PersonaPlex runtime, with random weights: no download is needed.
+
+    The time stands beside the limit that the memory sets: the bytes that a step must read, at the device's bandwidth
+    (of a known GPU from its data sheet, otherwise measured by copying).
+
+    Examples:
+
+        callbridge bench engine --random full --device cuda --slots 1
+
+        callbridge bench engine --random tiny --device cpu --json
+    """
+    settings = load_settings(device=device)
+    with personaplex(), Console(stderr=True).status("making the model and taking the time"):
+        from bridge.engine.personaplex.device import choose_device
+        from bridge.engine.personaplex.pace import measure_pace
+        from bridge.engine.personaplex.quantise import Weights
+
+        where = choose_device(settings.device)
+        size = random or (ModelSize.TINY if where.type == "cpu" else ModelSize.FULL)
+        pace = measure_pace(size.value, where, slots=slots, weights=Weights(weights.value), steps=steps)
+    if as_json:
+        typer.echo(json.dumps(pace.as_dict(), indent=1))
+        return
+    table = Table("Figure", "Value", title=f"{pace.model} model, {pace.slots} at once, on {pace.device}")
+    for name, value in pace.as_dict().items():
+        table.add_row(name, f"{value:.2f}" if isinstance(value, float) else str(value))
+    Console(highlight=False).print(table)
 
 
 def _microseconds(work: Callable[[], object], rounds: int) -> float:

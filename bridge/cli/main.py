@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge import __version__
-from bridge.cli import bench, call, calls, model, persona, serve, talk, voices
+from bridge.cli import bench, call, calls, doctor, model, persona, serve, talk, voices
 from bridge.facts.errors import BridgeError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(model.app, name="model")
 app.add_typer(voices.app, name="voices")
 app.command("talk")(talk.talk)
+app.command("doctor")(doctor.doctor)
 
 
 def _version(asked: bool) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bridge.engine.personaplex.model import Model
 
 _QUERY = "name,memory.total,compute_cap"
-_COPY_BYTES = 1 << 30
+_COPY_BYTES = 1 << 28
 _SMALL_BYTES = 4_000_000_000
 
 
@@ -95,8 +95,12 @@ def _from_torch() -> list[Gpu]:
 
     if not torch.cuda.is_available():
         return []
-    every = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-    return [Gpu(one.name, one.total_memory, known_bandwidth(one.name), (one.major, one.minor)) for one in every]
+    found = []
+    for index in range(torch.cuda.device_count()):
+        about = torch.cuda.get_device_properties(index)
+        bandwidth = known_bandwidth(about.name) or measure_bandwidth(torch.device("cuda", index))
+        found.append(Gpu(about.name, about.total_memory, bandwidth, (about.major, about.minor)))
+    return found
 
 
 def _from_nvidia_smi() -> list[Gpu]:
