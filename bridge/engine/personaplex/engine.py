@@ -1,0 +1,201 @@
+"""The PersonaPlex engine: calls of personas in the slots of the runtime.
+
+Its voice and persona are taken in once, when the persona is prepared, and copied into a slot when a call comes. A
+frame is one step of the runtime for all calls of the tick; between the text of a step and its sound stands each call's
+own `call.Call`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from bridge.engine.hearing.scribe import Scribe
+from bridge.engine.interface import Frame, Seat
+from bridge.engine.personaplex.call import Call
+from bridge.engine.personaplex.config import PersonaPlexError, Sampling
+from bridge.engine.personaplex.model import Model
+from bridge.engine.personaplex.runtime import Ruling, Runtime
+from bridge.engine.personaplex.slots import Snapshot, check_sampling
+from bridge.engine.personaplex.tokeniser import Tokeniser
+from bridge.engine.personaplex.voice_files import read_voice
+from bridge.engine.personaplex.voices import find_voice
+from bridge.facts.errors import EngineError
+from bridge.facts.formats import FRAME_MS
+from bridge.facts.speech import AgentFrame, Wish
+from bridge.gate.rules import Rules, compile_rules
+from bridge.persona.prompt import model_prompt
+from bridge.persona.schema import Persona
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """What a snapshot is made of: the voice's file as it was (path, time of change), and the persona as text."""
+
+    voice: Path
+    changed_ns: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A persona that calls can begin with at once."""
+
+    prompt: _Prompt
+    snapshot: Snapshot
+    rules: Rules
+    sampling: Sampling
+
+
+class PersonaPlexEngine:
+    """Implements `bridge.engine.interface.Engine`. `prepare` may run beside the thread that does the rest."""
+
+    name = "personaplex"
+    tick_ms: int | None = FRAME_MS
+
+    def __init__(
+        self,
+        model: Model,
+        slots: int,
+        *,
+        model_dir: Path | None = None,
+        custom_voice_dir: Path | None = None,
+        closing_tag: bool = False,
+        prompt_bytes: int = 1 << 30,
+    ) -> None:
+        """`slots` calls at once. Packaged voices lie in `model_dir`; `prompt_bytes` bounds the prompts kept ready.
+
+        Raises EngineError for a model without a tokeniser, and if the weights of the recogniser are not those pinned.
+        """
+        if model.tokeniser is None:
+            raise EngineError(
+                "this model has no tokeniser, so that it can neither be given a persona nor be understood"
+            )
+        self._model = model
+        self._tokeniser: Tokeniser = model.tokeniser
+        self._model_dir, self._custom_voice_dir = model_dir, custom_voice_dir
+        self._closing_tag = closing_tag
+        self._prompt_bytes = prompt_bytes
+        self._prepared: OrderedDict[Persona, _Prepared] = OrderedDict()
+        self._lock = threading.Lock()  # guards what stands above
+        self._calls: dict[int, Call] = {}
+        self._scribe = Scribe()
+        with torch.inference_mode():
+            self._runtime = Runtime(model, slots)
+
+    @property
+    def capacity(self) -> int:
+        """Number of slots."""
+        return self._runtime.count
+
+    def prepare(self, persona: Persona) -> None:
+        """Take in voice and persona: one pass over some hundred frames, about the cost of as many steps of one call.
+
+        Raises EngineError: voice unknown or unreadable, text or sampling that the model cannot have.
+        """
+        self._ready(persona)
+
+    def open(self, slot: int, seat: Seat) -> None:
+        """Seat a call: its prompt is copied into the slot. The greeting begins with its first frame."""
+        self.close(slot)
+        prepared = self._ready(seat.persona)
+        with torch.inference_mode():
+            self._runtime.open(slot, prepared.snapshot, seat.seed, prepared.sampling)
+        listener = self._scribe.listen(seat.persona.listening.wait_ms) if seat.caller_transcript else None
+        self._calls[slot] = Call(seat.persona, prepared.rules, self._tokeniser, listener)
+
+    def step(self, frames: Mapping[int, Frame]) -> dict[int, AgentFrame]:
+        """Take a caller frame for each of some slots; all slots are computed."""
+        with torch.inference_mode():
+            spoken = self._runtime.step(frames, self._rule)
+        return {slot: self._calls[slot].frame(frames[slot], said) for slot, said in spoken.items()}
+
+    def say(self, slot: int, text: str, wish: Wish | None = None) -> None:
+        """Have the model say a line."""
+        self._calls[slot].say(text, wish)
+
+    def digit(self, slot: int, digit: str) -> None:
+        """Take the tone of a key for silence in the transcript. The model hears it."""
+        self._calls[slot].press()
+
+    def close(self, slot: int) -> None:
+        """Free the slot."""
+        call = self._calls.pop(slot, None)
+        if call is not None:
+            call.close()
+            self._runtime.close(slot)
+
+    def render(self, text: str, language: str) -> bytes:
+        """The model speaks only in calls."""
+        return b""
+
+    def shutdown(self) -> None:
+        """Free all slots and stop the threads."""
+        for slot in list(self._calls):
+            self.close(slot)
+        self._scribe.shutdown()
+
+    def _rule(self, offered: Mapping[int, Sequence[int]]) -> dict[int, Ruling]:
+        return {slot: self._calls[slot].rule(tokens) for slot, tokens in offered.items()}
+
+    # -- personas
+
+    def _ready(self, persona: Persona) -> _Prepared:
+        with self._lock:
+            if persona in self._prepared:
+                self._prepared.move_to_end(persona)
+                return self._prepared[persona]
+        try:
+            prepared = self._prepare(persona)
+        except (PersonaPlexError, ValueError) as error:
+            raise EngineError(f"persona {persona.name} cannot be used with this model: {error}") from None
+        self._keep(persona, prepared)
+        return prepared
+
+    def _prepare(self, persona: Persona) -> _Prepared:
+        chosen = persona.sampling
+        sampling = Sampling(chosen.text_temperature, chosen.text_top_k, chosen.audio_temperature, chosen.audio_top_k)
+        check_sampling(sampling)
+        rules = compile_rules(persona.blocked)
+        voice = find_voice(persona.voice, self._model_dir, self._custom_voice_dir).path
+        assert voice is not None
+        prompt = _Prompt(voice, voice.stat().st_mtime_ns, model_prompt(persona, self._closing_tag))
+        return _Prepared(prompt, self._snapshot(prompt), rules, sampling)
+
+    def _snapshot(self, prompt: _Prompt) -> Snapshot:
+        """The prompt taken in, unless a persona with the same one has been prepared."""
+        with self._lock:
+            same = next((kept.snapshot for kept in self._prepared.values() if kept.prompt == prompt), None)
+        if same is not None:
+            return same
+        with torch.inference_mode(), _beside(self._model.device):
+            return self._runtime.snapshot(read_voice(self._model, prompt.voice), prompt.text)
+
+    def _keep(self, persona: Persona, prepared: _Prepared) -> None:
+        """Those unused for longest make room."""
+        with self._lock:
+            self._prepared[persona] = prepared
+            while len(self._prepared) > 1 and self._kept_bytes() > self._prompt_bytes:
+                self._prepared.popitem(last=False)
+
+    def _kept_bytes(self) -> int:
+        snapshots = {id(kept.snapshot): kept.snapshot for kept in self._prepared.values()}
+        return sum(snapshot.kv.nbytes for snapshot in snapshots.values())
+
+
+@contextmanager
+def _beside(device: torch.device) -> Iterator[None]:
+    """On a GPU, work in a stream of its own: a tick need not wait until a prompt has been taken in."""
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    with torch.cuda.stream(stream):
+        yield
+    stream.synchronize()

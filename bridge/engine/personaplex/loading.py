@@ -1,0 +1,121 @@
+"""From the server's settings to a loaded engine, with words for everything that may be missing."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from bridge.engine.messages import Configure
+from bridge.engine.personaplex import capacity
+from bridge.engine.personaplex.config import LM_FILE, MIMI_FILE, TOKENISER_FILE, PersonaPlexError
+from bridge.engine.personaplex.device import choose_device
+from bridge.engine.personaplex.engine import PersonaPlexEngine
+from bridge.engine.personaplex.model import Model, load_model
+from bridge.engine.personaplex.quantise import Weights
+from bridge.facts.errors import EngineError
+
+log = logging.getLogger(__name__)
+
+_CPU_SLOTS: Final = 2
+"""Calls at once on a CPU, which serves only the tiny models of tests."""
+
+_CPU_BYTES: Final = 1 << 30
+"""Weights that a CPU may be asked to serve: it reads some 20 GB a second, and a frame lasts 80 ms."""
+
+_MOST_SLOTS: Final = 32
+"""Calls at once on a GPU where SLOTS does not say more: a step computes all slots, whether they are taken or not."""
+
+_PROMPTS_SHARE: Final = 0.1
+"""Share of the memory left beside the weights in which prompts are kept ready for calls."""
+
+_CPU_PROMPTS_BYTES: Final = 1 << 30
+
+
+def load_engine(configuration: Configure) -> PersonaPlexEngine:
+    """Load model, slots and hearing. Raises `EngineError` in words: files, device, memory, settings."""
+    directory = Path(configuration.model_dir)
+    _require(directory)
+    try:
+        device = choose_device(configuration.device)
+        if device.type == "cpu":
+            _refuse_on_cpu(directory)
+        # On a CPU the models are tiny ones, which are exact in float32.
+        dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+        model = load_model(directory, device=device, dtype=dtype, weights=_weights(configuration.weights))
+        return _engine(model, configuration)
+    except PersonaPlexError as error:
+        raise EngineError(f"{error}. `callbridge model status` says what MODEL_DIR={directory} holds.") from None
+    except torch.OutOfMemoryError:
+        raise EngineError(
+            "the GPU's memory is too small for the model and its calls. Set WEIGHTS=int8 or a smaller SLOTS; "
+            "`callbridge doctor` says what fits."
+        ) from None
+
+
+def _engine(model: Model, configuration: Configure) -> PersonaPlexEngine:
+    # One thread for each caller of torch: small matrix products gain nothing from more, and the step and the taking in
+    # of a prompt would wait for each other's threads.
+    torch.set_num_threads(1)
+    free = _free_bytes(model.device)
+    slots = configuration.slots or _slots_for(model, free)
+    custom = configuration.custom_voice_dir
+    return PersonaPlexEngine(
+        model,
+        slots,
+        model_dir=Path(configuration.model_dir),
+        custom_voice_dir=Path(custom) if custom else None,
+        closing_tag=configuration.closing_tag,
+        prompt_bytes=_CPU_PROMPTS_BYTES if free is None else int(free * _PROMPTS_SHARE),
+    )
+
+
+def _slots_for(model: Model, free: int | None) -> int:
+    """Calls at once that the memory left beside the weights holds."""
+    if free is None:
+        return _CPU_SLOTS
+    window = capacity.load(model.config.lm, width=model.lm.dtype.itemsize).window
+    fitting = int(free * (1 - _PROMPTS_SHARE - capacity.RESERVED) // window)
+    if not fitting:
+        raise EngineError(
+            f"beside the model {free / 1e9:.1f} GB of GPU memory are free, and a call needs {window / 1e9:.1f} GB. "
+            "Set WEIGHTS=int8, or end what else uses this GPU; `callbridge doctor` says what fits."
+        )
+    return min(fitting, _MOST_SLOTS)
+
+
+def _free_bytes(device: torch.device) -> int | None:
+    """Memory that is free on a GPU once the weights are there; None on a CPU."""
+    if device.type == "cpu":
+        return None
+    torch.cuda.synchronize(device)
+    return int(torch.cuda.mem_get_info(device)[0])
+
+
+def _require(directory: Path) -> None:
+    missing = [name for name in (LM_FILE, MIMI_FILE, TOKENISER_FILE) if not (directory / name).is_file()]
+    if missing:
+        what = f"lacks {', '.join(missing)}" if directory.is_dir() else "does not exist"
+        raise EngineError(
+            f"MODEL_DIR={directory} {what}. `callbridge model download` brings the model, `callbridge model status` "
+            "says what is there."
+        )
+
+
+def _refuse_on_cpu(directory: Path) -> None:
+    size = (directory / LM_FILE).stat().st_size
+    if size > _CPU_BYTES:
+        raise EngineError(
+            f"a CPU cannot run this model in real time: its {size / 1e9:.1f} GB would have to be read 12.5 times a "
+            "second. Use a machine with a GPU (`callbridge doctor` says which calls it can hold), or --engine cascade."
+        )
+    log.info("the personaplex engine runs on the CPU")
+
+
+def _weights(name: str) -> Weights:
+    try:
+        return Weights(name)
+    except ValueError:
+        raise EngineError(f"WEIGHTS is {name!r}; it must be one of {', '.join(Weights)}") from None

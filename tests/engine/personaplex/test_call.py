@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from bridge.engine.personaplex import call as module
+from bridge.engine.personaplex.call import Call
+from bridge.engine.personaplex.config import EPAD, PAD
+from bridge.engine.personaplex.model import Model
+from bridge.engine.personaplex.runtime import Ruling, Spoken
+from bridge.engine.personaplex.tokeniser import Tokeniser
+from bridge.facts.speech import AgentFrame
+from bridge.gate.rules import compile_rules
+from bridge.persona.schema import AfterRefusals, BlockedTopic, Persona
+
+QUIET, LOUD = np.zeros(1920, np.float32), np.full(1920, 0.1, np.float32)
+PERSONA = Persona(
+    name="shop",
+    business="A Shop",
+    description="a shop",
+    agent_name="Ada",
+    consent="Calls are recorded.",
+    greeting="Hello, this is Ada.",
+    blocked=(BlockedTopic(topic="medicine", words=("ibuprofen",)),),
+    refusal="I can't talk about that.",
+)
+
+
+@pytest.fixture(scope="module")
+def tokeniser(model: Model) -> Tokeniser:
+    assert model.tokeniser is not None
+    return model.tokeniser
+
+
+class Model80ms:
+    """Stands where the runtime stands: offers tokens, obeys rulings, and makes a sound for each."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.text: list[int] = []  # what stands in the model's text
+        self.rulings: list[Ruling] = []
+
+    def step(self, *wanted: int, heard: np.ndarray = QUIET, sound: np.ndarray = LOUD) -> AgentFrame:
+        for token in wanted if self.text else (*wanted, *wanted):  # the first step decides on two frames
+            ruling = self.call.rule((token, 98, 99))
+            self.rulings.append(ruling)
+            self.text.append(token if ruling.text is None else ruling.text)
+        return self.call.frame(heard, Spoken(sound, self.text[-2], self.text[-1]))
+
+    def steps(self, wanted: Sequence[int]) -> list[AgentFrame]:
+        return [self.step(token) for token in wanted]
+
+    def greet(self) -> list[AgentFrame]:
+        """Until the model may say what it wants."""
+        frames = []
+        while self.call._line or self.call._next_line:
+            frames.append(self.step(PAD))
+        return [*frames, self.step(PAD)]
+
+
+def begin(tokeniser: Tokeniser, persona: Persona = PERSONA) -> Model80ms:
+    return Model80ms(Call(persona, compile_rules(persona.blocked), tokeniser, None))
+
+
+def said(frames: list[AgentFrame]) -> str:
+    return "".join(frame.text for frame in frames).strip()
+
+
+def test_a_call_begins_with_the_notice_and_the_greeting(tokeniser: Tokeniser) -> None:
+    frames = begin(tokeniser).greet()
+    assert said(frames) == "Calls are recorded. Hello, this is Ada."
+    assert {frame.turn for frame in frames if frame.text} == {1}
+    assert all(frame.agent_speaking for frame in frames)
+
+
+def test_text_comes_with_the_frame_in_which_it_sounds(tokeniser: Tokeniser) -> None:
+    model = begin(tokeniser)
+    model.greet()
+    tokens = tokeniser.encode("about you")
+    frames = model.steps([*tokens, PAD])
+    assert said(frames[:1]) == ""
+    assert [frame.text for frame in frames[1:]] == [tokeniser.piece(token) for token in tokens]
+
+
+def test_text_after_a_pause_is_another_utterance(tokeniser: Tokeniser) -> None:
+    model, word = begin(tokeniser), tokeniser.encode("you")[0]
+    model.greet()
+    frames = model.steps([word, *[PAD] * 10, word, *[PAD] * 20, EPAD, word, PAD])
+    assert [frame.turn for frame in frames if frame.text.strip()] == [2, 2, 3]
+
+
+def test_blocked_word_never_stands_in_the_models_text(tokeniser: Tokeniser) -> None:
+    model = begin(tokeniser)
+    model.greet()
+    *pieces, last = tokeniser.encode("ibuprofen")
+    before = len(model.text)
+    frames = model.steps([*pieces, last, *[PAD] * 100])
+    assert model.text[before : before + len(pieces)] == pieces
+    assert last not in model.text[before + len(pieces) : before + len(pieces) + 3]
+    (verdict,) = (verdict for frame in frames for verdict in frame.verdicts)
+    assert (verdict.phrase, verdict.topic, verdict.action, verdict.speaker) == (
+        "ibuprofen",
+        "medicine",
+        "refuse",
+        "agent",
+    )
+    assert verdict.withheld == "".join(str(tokeniser.piece(token)) for token in (pieces[-1], last))
+    spoken = said(frames)
+    assert spoken.endswith("I can't talk about that.")
+    assert "ibuprofen" not in spoken
+
+
+def test_refusal_clears_what_was_sent_and_is_parted_by_silence(tokeniser: Tokeniser) -> None:
+    model = begin(tokeniser)
+    model.greet()
+    pieces = tokeniser.encode("ibuprofen")
+    frames = model.steps(pieces)
+    assert [frame.flush for frame in frames] == [False] * (len(pieces) - 1) + [True]
+    assert frames[-1].pcm == b"" and frames[-1].text == ""
+    model.steps([PAD] * 4)
+    assert [(ruling.text, ruling.silent) for ruling in model.rulings[-5:-2]] == [(PAD, True)] * 3
+    assert {frame.turn for frame in frames if frame.text.strip()} == {2}
+    assert {frame.turn for frame in model.greet() if frame.text} == {3}
+
+
+def test_verdict_stands_at_the_time_of_the_sound_it_prevented(tokeniser: Tokeniser) -> None:
+    model = begin(tokeniser)
+    delivered = len(model.greet())
+    pieces = tokeniser.encode("ibuprofen")
+    (verdict,) = model.steps(pieces)[-1].verdicts
+    assert verdict.at_ms == 80 * (delivered + len(pieces))
+
+
+def test_too_many_refusals_end_the_call_once_the_last_line_has_been_heard(tokeniser: Tokeniser) -> None:
+    after = AfterRefusals(count=1, action="hangup", say="Goodbye.")
+    model = begin(tokeniser, PERSONA.model_copy(update={"after_refusals": after}))
+    model.greet()
+    frames = model.steps(tokeniser.encode("ibuprofen"))
+    assert frames[-1].verdicts[0].action == "hangup"
+    frames = model.steps([98] * 100)
+    assert [frame.wish for frame in frames if frame.wish] == ["hangup"]
+    assert said(frames) == "I can't talk about that. Goodbye."
+    assert not frames[-1].text and model.rulings[-1] == Ruling(PAD, silent=True)
+
+
+def test_line_of_the_bridge_is_said_next_with_its_wish_on_the_last_frame(tokeniser: Tokeniser) -> None:
+    model = begin(tokeniser)
+    model.greet()
+    model.call.say("Are you still there?", None)
+    assert said(model.greet()) == "Are you still there?"
+    model.call.say("Thank you, goodbye.", "hangup")
+    frames = model.steps([98] * 60)
+    assert said(frames) == "Thank you, goodbye."
+    at = next(index for index, frame in enumerate(frames) if frame.wish)
+    words = [index for index, frame in enumerate(frames) if frame.text]
+    assert at - words[-1] > 0.8 * len("goodbye")
+    assert [frame.wish for frame in frames if frame.wish] == ["hangup"]
+
+
+def test_line_that_comes_during_another_waits_for_it(tokeniser: Tokeniser) -> None:
+    model = begin(tokeniser)
+    model.step(PAD)
+    model.call.say("Goodbye.", "hangup")
+    frames = model.steps([PAD] * 200)
+    assert said(frames) == "Calls are recorded. Hello, this is Ada. Goodbye."
+
+
+def test_who_speaks_is_told_by_the_sound(tokeniser: Tokeniser) -> None:
+    model = begin(tokeniser)
+    model.greet()
+    frame = model.step(PAD, heard=LOUD, sound=QUIET)
+    assert (frame.caller_speaking, frame.agent_speaking) == (True, False)
+    frame = model.step(PAD, heard=QUIET, sound=LOUD)
+    assert (frame.caller_speaking, frame.agent_speaking) == (False, True)
+
+
+@pytest.mark.parametrize(("transfer", "wish"), [("+12025550112", "transfer"), (None, "hangup")])
+def test_fault_in_one_call_ends_that_call_in_order_and_says_nothing_private(
+    tokeniser: Tokeniser,
+    transfer: str | None,
+    wish: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = begin(tokeniser, PERSONA.model_copy(update={"transfer": transfer}))
+    model.greet()
+
+    def fail(*given: object) -> None:
+        raise RuntimeError("something that was said")
+
+    monkeypatch.setattr(module.WordGate, "review", fail)
+    frame = model.step(98)
+    assert (frame.wish, frame.pcm, frame.text) == (wish, b"", "")
+    assert model.rulings[-1] == Ruling(PAD, silent=True)
+    assert model.step(98).pcm == b""
+    assert "RuntimeError" in caplog.text and "said" not in caplog.text
