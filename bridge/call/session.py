@@ -221,7 +221,8 @@ class CallSession:
     async def _clear(self, *, by_gate: bool = False) -> None:
         self._take_back(self._now(), "gate" if by_gate else "caller_spoke")
         self._parting = None  # a goodbye that was interrupted is none
-        self._ending_as = "agent_goodbye"
+        if not by_gate:  # the gate's own goodbye is still to come
+            self._ending_as = "agent_goodbye"
         await self._leg.send(Clear())
 
     def _take_back(self, now: int, reason: Literal["caller_spoke", "gate", "call_ended"]) -> None:
