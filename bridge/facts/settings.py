@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     device: str = Field("auto", description="cuda, cuda:1, cpu; auto takes the first GPU and otherwise the CPU.")
     custom_voice_dir: Path = Field(Path("voices"), description="Folder of voices made by `callbridge voices add`.")
     closing_tag: bool = Field(False, description="1 ends the prompt with </system> instead of the trained <system>.")
-    caller_transcript: bool = Field(True, description="0 leaves the caller's side out of PersonaPlex transcripts.")
+    caller_transcript: bool = Field(True, description="0 leaves the caller's side out of transcripts.")
 
     # -- running
     drain_seconds: float = Field(

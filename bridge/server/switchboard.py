@@ -75,6 +75,8 @@ class Switchboard:
         tokens: StreamTokens,
         apologies: Callable[[str], bytes],
         data_dir: Path,
+        *,
+        caller_transcript: bool = True,
     ) -> None:
         """`apologies` gives the pre-rendered apology for a language as 8 kHz mu-law."""
         self.engine, self.tokens = engine, tokens
@@ -83,6 +85,7 @@ class Switchboard:
         self.ended: dict[str, int] = {}
         self._journal, self._store, self._apologies, self._data_dir = journal, store, apologies, data_dir
         self._outcomes: OrderedDict[str, tuple[Outcome, Ticket]] = OrderedDict()
+        self._caller_transcript = caller_transcript
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -166,7 +169,7 @@ class Switchboard:
 
         slot: Slot
         try:
-            slot = self.engine.open(ticket.persona_key)
+            slot = self.engine.open(ticket.persona_key, caller_transcript=self._caller_transcript)
         except EngineError as error:  # it stopped between webhook and stream
             slot = LostSlot(str(error))
         recorder = None
