@@ -62,7 +62,15 @@ class Server:
         self.journal = Journal(settings.data_dir, redact=settings.redact)
         self.store = CallStore(settings.database)
         tokens = StreamTokens(settings.stream_token_seconds, time.monotonic)
-        self.switchboard = Switchboard(self.engine, self.journal, self.store, tokens, apology, settings.data_dir)
+        self.switchboard = Switchboard(
+            self.engine,
+            self.journal,
+            self.store,
+            tokens,
+            apology,
+            settings.data_dir,
+            caller_transcript=settings.caller_transcript,
+        )
         self.app = self._app()
         self._http: uvicorn.Server | None = None
         self._unfit: EngineError | None = None

@@ -1,0 +1,89 @@
+"""Whole calls to the PersonaPlex engine over Twilio's protocol: a real server, a real engine process, a tiny model.
+
+The tiny model has random weights: what it says of its own accord is noise, in sound and in text.
+"""
+
+import wave
+
+import numpy as np
+import pytest
+
+from bridge.caller.place import place_call
+from bridge.caller.recording import BUNDLED, load_recording
+from bridge.caller.script import Manners, Script
+from bridge.caller.webhook import Line
+from bridge.facts.errors import EngineError
+
+pytest.importorskip("torch", reason="the personaplex engine needs torch")
+
+TINY = "tests/engine/personaplex/tiny"
+
+SHOP = """\
+name: shop
+business: Corner Shop
+description: a shop on the corner
+agent_name: Ada
+voice: GOLD0
+consent: This call is recorded.
+greeting: Corner Shop, hello.
+blocked:
+  - topic: whatever comes to its mind
+    words: {words}
+refusal: I can't talk about that.
+after_refusals: {{count: 1, action: hangup, say: Goodbye.}}
+"""
+
+
+@pytest.fixture
+def tiny(serve, request):
+    """`async with tiny(words)`: a server whose persona blocks `words`."""
+
+    def begin(words="[never said]", **settings):
+        chosen = {"engine": "personaplex", "model_dir": request.config.rootpath / TINY, "device": "cpu"} | settings
+        return serve(personas={"shop": SHOP.format(words=words)}, **chosen)
+
+    return begin
+
+
+def call(server, **options):
+    """A caller who lets the noise go on for two seconds before and after they speak."""
+    script = Script([load_recording(BUNDLED / "u02.wav")], Manners(utterance=2000))
+    return place_call(Line(server.local_url, persona="shop", record=True), script, api_key=server.api_key, **options)
+
+
+def spoken(result, speaker):
+    return [turn["text"] for turn in result.turns if turn["speaker"] == speaker]
+
+
+async def test_a_call_is_greeted_understood_and_ends_with_transcript_and_recording(tiny):
+    async with tiny() as server:
+        result = await call(server)
+    assert (result.engine, result.ended, result.problems, result.notes) == ("personaplex", "caller_hung_up", [], [])
+    assert spoken(result, "agent")[0] == "This call is recorded. Corner Shop, hello."
+    assert spoken(result, "caller") == ["What are your opening hours on Saturday?"]
+    assert result.frames > 0.9 * result.frames_expected
+    with wave.open(result.recording) as recording:
+        assert recording.getnchannels() == 2
+        both = np.frombuffer(recording.readframes(recording.getnframes()), np.int16).reshape(-1, 2)
+    assert (np.abs(both).max(axis=0) > 1000).all()
+
+
+async def test_callers_words_are_left_out_where_nobody_wants_them(tiny):
+    async with tiny(caller_transcript=False) as server:
+        result = await call(server)
+    assert spoken(result, "caller") == []
+
+
+async def test_a_blocked_word_becomes_the_refusal_and_the_call_ends_as_the_persona_says(tiny):
+    async with tiny(words="['hh*', 'pl*', 'ul*', 'orr*', 'ev*', 'du*', 'v*']") as server:
+        result = await call(server)
+    assert [verdict["action"] for verdict in result.gate] == ["hangup"]
+    assert result.clears == 1
+    assert spoken(result, "agent")[-1] == "I can't talk about that. Goodbye."
+    assert result.ended == "gate_hangup"
+
+
+async def test_a_model_that_is_not_there_is_told_with_what_to_do(tiny, tmp_path):
+    with pytest.raises(EngineError, match=r"does not exist.*callbridge model download"):
+        async with tiny(model_dir=tmp_path / "nowhere") as server:
+            await server.engine.ready()
