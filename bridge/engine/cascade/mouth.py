@@ -91,7 +91,7 @@ class Mouth:
     def stop(self) -> tuple[Utterance, ...]:
         """Fall silent; give what was not said to its end, from the line that was under way, for `add` to say again."""
         unsaid = tuple(
-            replace(utterance, verdict=None, memory=None) if self._position and not index else utterance
+            replace(utterance, verdict=None) if self._position and not index else utterance
             for index, utterance in enumerate(self._queue)
         )
         self._queue.clear()

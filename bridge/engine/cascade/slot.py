@@ -247,6 +247,7 @@ class Slot:
     # -- the frame
 
     def _frame(self, caller: tuple[CallerText, ...]) -> AgentFrame:
+        # The agent has the floor while it thinks, too: a caller who waits for an answer is not idle.
         has_floor = not self._free or (self._guess is not None and self._guess.ended is not None)
         mouthful = self._mouth.next()
         verdicts: list[Verdict] = []

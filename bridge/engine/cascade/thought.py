@@ -57,8 +57,8 @@ class Sentence:
 class Thought:
     """Where a thread leaves what it finds out, piece by piece, and where the slot says what it still wants.
 
-    The thread writes `heard` and appends to `utterances`; the slot reads them, and sets `wanted` to `words` (only
-    what the caller said) or to `nothing`. Each of these is one atomic step, so there is no lock.
+    The thread sets `question`, then `heard`, and appends to `utterances`; the slot reads them, and clears
+    `answer_wanted` and `words_wanted`. Each of these is one atomic step, so there is no lock.
     """
 
     def __init__(self) -> None:

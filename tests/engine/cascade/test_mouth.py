@@ -2,9 +2,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.engine.cascade.answer import Memory
 from bridge.engine.cascade.mouth import Mouth, Utterance, place_words
 from bridge.engine.cascade.voice import Line
+from bridge.facts.speech import Verdict
 from bridge.gate.rules import compile_rules
 from bridge.gate.topic import TopicGate
 from bridge.persona.schema import AfterRefusals
@@ -75,14 +75,15 @@ def test_a_wish_without_words_comes_at_once():
 
 def test_what_was_stopped_can_be_said_again_from_its_sentence():
     mouth = Mouth()
-    first, second = Utterance(tone("one", 4000), GATE, memory=Memory(misses=1)), Utterance(tone("two", 4000), GATE)
+    verdict = Verdict("x", "topic", "caller", "refuse", 0)
+    first, second = Utterance(tone("one", 4000), GATE, verdict=verdict), Utterance(tone("two", 4000), GATE)
     mouth.add(first)
     mouth.add(second)
     mouth.next()
     unsaid = mouth.stop()
     assert not mouth.busy
     assert [utterance.line for utterance in unsaid] == [first.line, second.line]
-    assert unsaid[0].memory is None, "what took effect once must not take effect again"
+    assert unsaid[0].verdict is None, "a verdict that was reported must not be reported again"
 
 
 def test_silence_is_empty():
