@@ -49,7 +49,7 @@ class Manners:
     greeting: int = 5_000
     answer: int = 10_000
     reaction: int = 3_000
-    utterance: int = 60_000
+    utterance: int = 25_000
     interrupt: int | None = None
     call: int = 0
 
