@@ -72,7 +72,7 @@ class Slot:
         self._before = (self._memory, self._gate)  # as they were before the answer that is being given
         self._guess: _Task | None = None  # answers the caller's turn that is going on, or has just ended
         self._telling: _Task | None = None  # fills the mouth
-        self._unheard: deque[_Task] = deque(maxlen=4)  # turns that were not answered because the caller went on
+        self._unheard: deque[_Task] = deque()  # ended turns whose words alone are wanted; each is soon known
         self._unanswered = ""
         self._question = ""
         self._interrupted: tuple[Utterance, ...] = ()
@@ -89,9 +89,9 @@ class Slot:
         return self._frame(tuple(caller))
 
     def say(self, text: str, wish: Wish | None) -> None:
-        """Speak a line of the bridge's own instead of what is being said."""
+        """Speak a line of the bridge's own instead of what is being said, or is about to be said."""
         self._fall_silent()
-        self._drop_guess()
+        self._leave_unanswered()
         self._interrupted = ()
         recite, sentences, gate = self._opening.thinker.recite, cut(text, wish=wish), self._gate
         self._telling = self._start(lambda thought: recite(thought, sentences, gate))
@@ -128,15 +128,19 @@ class Slot:
                 self._guess.ended = heard
 
     def _onset(self) -> None:
-        if self._guess is not None:  # the turn before has not been answered yet: the caller goes on
-            self._guess.thought.listen_only()
-            self._unheard.append(self._guess)
-            self._guess = None
+        self._leave_unanswered()  # if the turn before has not been answered yet, the caller goes on
         if self._mouth.busy and self._persona.listening.barge_in and not self._mouth.protected:
             if self._mouth.uttered < _TOO_EARLY and self._question:
                 self._unanswered = self._question
                 self._memory, self._gate = self._before
             self._interrupted = self._fall_silent()
+
+    def _leave_unanswered(self) -> None:
+        """Of a turn that has ended only the words are wanted; they are answered together with the next ones."""
+        if self._guess is not None and self._guess.ended is not None:
+            self._guess.thought.listen_only()
+            self._unheard.append(self._guess)
+            self._guess = None
 
     def _drop_guess(self) -> None:
         if self._guess is not None:

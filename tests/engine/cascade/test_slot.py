@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bridge.persona.schema import AfterRefusals, BlockedTopic, Fact, Limits, Listening
 
@@ -265,6 +267,46 @@ def test_a_line_of_the_bridge_replaces_what_is_being_said(ring):
     assert frames[0].flush
     assert said(frames) == "This call has reached its limit. Goodbye."
     assert [frame.wish for frame in frames if frame.pcm][-1] == "hangup"
+
+
+def test_a_line_of_the_bridge_does_not_lose_the_turn_in_which_it_falls(ring, later, speech, hours):
+    submit = later()
+    phone = ring(submit=submit)
+    phone.until_silent()
+    phone.hear(speech("u02"))
+    draw_breath(phone, submit)
+    phone.slot.say("Are you still there?", None)
+    submit.do()
+    frames = phone.until_silent()
+    assert said(frames) == f"Are you still there? {hours}"
+    assert phone.caller == ["What are your opening hours on Saturday?"]
+
+
+@given(st.lists(st.sampled_from(["speak", "pause", "silence", "say", "key", "think"]), max_size=25))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_that_happens_in_a_call_upsets_the_slot(ring, later, speech, happenings):
+    submit = later()
+    phone = ring(submit=submit)
+    words = speech("u05")
+    for happening in happenings:
+        match happening:
+            case "speak":
+                phone.hear(words[:20000])
+            case "pause":
+                phone.quiet(0.3)
+            case "silence":
+                phone.quiet(1)
+            case "say":
+                phone.slot.say("Are you still there?", None)
+            case "key":
+                phone.slot.press()
+            case "think":
+                submit.do()
+    for _ in range(3):
+        phone.quiet(1)
+        submit.do()
+    phone.until_silent()
+    assert all(len(frame.pcm) in (0, 1920 * 4) for frame in phone.frames)
 
 
 def test_a_line_of_the_bridge_passes_the_gate_too(ring, persona):
