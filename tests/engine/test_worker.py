@@ -4,6 +4,7 @@ import contextlib
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,3 +139,22 @@ def test_an_engine_that_does_not_exist_is_told_in_words():
         ready = peer.receive_one(messages.Ready)
         assert "no engine called 'nothing'" in ready.details["error"]
         assert process.wait(10) == 1
+
+
+def test_calls_of_an_engine_with_a_tick_are_stepped_together():
+    pytest.importorskip("torch", reason="the personaplex engine needs torch")
+    tiny = Path(__file__).parent / "personaplex" / "tiny"
+    calls, frames = (1, 2, 3, 4), 6
+    with engine_process(messages.Configure("personaplex", slots=4, model_dir=str(tiny), device="cpu")) as (peer, _):
+        assert peer.receive_one(messages.Ready).capacity == 4
+        peer.send(messages.Prepare("key", PERSONA.model_copy(update={"voice": "GOLD0"}).model_dump_json()))
+        assert peer.receive_one(messages.Prepared) == messages.Prepared("key", "")
+        peer.send(*(messages.Open(call, "key", seed=1) for call in calls))
+        peer.send(*(frame(call, number) for number in range(frames) for call in calls))
+        answers = [peer.receive_one(messages.Answer) for _ in range(frames * len(calls))]
+        for call in calls:
+            assert [answer.number for answer in answers if answer.occupant == call] == list(range(frames))
+        assert all(len(answer.frame.pcm) == 4 * 1920 for answer in answers)
+        beat = peer.receive_one(messages.Beat)
+        assert frames <= beat.steps <= 2 * frames
+        assert beat.dropped_frames == 0
