@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: run test setup setup-test lint quick clean
+.PHONY: run test setup setup-test lint quick test-parity clean
 
 run: setup
 	@$(BIN)/callbridge serve --demo
@@ -23,6 +23,17 @@ lint: setup-test
 
 quick: setup-test
 	$(BIN)/pytest -m "not slow"
+
+# The model runtime against the public package moshi, which has an environment of its own: its pins exclude our torch.
+PARITY := .venv-parity
+test-parity: setup-test
+	@test -x $(PARITY)/bin/python || { \
+	  $(BIN)/python -m venv $(PARITY) && \
+	  $(PARITY)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    torch==2.13.0 safetensors sentencepiece einops numpy huggingface_hub tqdm && \
+	  $(PARITY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps moshi==0.2.13; \
+	} || { echo "SKIPPED: moshi 0.2.13 cannot be installed here, so nothing is compared with it" >&2; rm -rf $(PARITY); }
+	$(BIN)/pytest -rs tests/engine/personaplex/test_parity.py
 
 setup: .venv/installed
 setup-test: .venv/installed-test
@@ -43,4 +54,4 @@ setup-test: .venv/installed-test
 	@touch $@
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-parity build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
