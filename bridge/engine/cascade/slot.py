@@ -76,6 +76,7 @@ class Slot:
         self._unanswered = ""
         self._question = ""
         self._interrupted: tuple[Utterance, ...] = ()
+        self._talked_over = False  # the caller began to speak during a line that is not to be stopped
         self._say(opening.greeting)
 
     def step(self, frame: Frame) -> AgentFrame:
@@ -83,6 +84,8 @@ class Slot:
         caller: list[CallerText] = []
         for heard in self._ear.hear(self._down.process(frame)):
             self._notice(heard)
+        if self._talked_over and self._ear.speaking:
+            self._give_way()
         caller += self._report_unheard()
         caller += self._take_turn()
         self._listen_to_thread()
@@ -129,7 +132,14 @@ class Slot:
 
     def _onset(self) -> None:
         self._leave_unanswered()  # if the turn before has not been answered yet, the caller goes on
-        if self._mouth.busy and self._persona.listening.barge_in and not self._mouth.protected:
+        self._give_way()
+
+    def _give_way(self) -> None:
+        """The caller speaks: fall silent, at once or when the notice that must be heard is over."""
+        if not (self._mouth.busy and self._persona.listening.barge_in):
+            return
+        self._talked_over = self._mouth.protected
+        if not self._talked_over:
             if self._mouth.uttered < _TOO_EARLY and self._question:
                 self._unanswered = self._question
                 self._memory, self._gate = self._before

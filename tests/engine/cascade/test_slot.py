@@ -49,6 +49,17 @@ def test_the_consent_notice_comes_first_and_a_caller_who_speaks_does_not_stop_it
     assert said(phone.frames + phone.until_silent()).startswith(f"{persona.consent} Hello!")
 
 
+def test_a_caller_who_talks_over_the_consent_notice_stops_the_greeting_behind_it(ring, make_persona, clip_24k):
+    greeting = "Welcome to the Elm Street Dental Practice. What can we do for you on this fine day?"
+    persona = make_persona(consent="This call is recorded.", greeting=greeting)
+    phone = ring(persona)
+    frames = phone.hear(clip_24k("u02"))
+    stopped = next(at for at, frame in enumerate(frames) if frame.flush)
+    assert said(frames[:stopped]).startswith(persona.consent)
+    assert greeting not in said(frames[:stopped])
+    assert said(frames[stopped:] + phone.quiet(8)).startswith("We are open")
+
+
 def test_a_question_is_answered_with_the_fact_and_reported_with_its_times(ring, hours, clip_24k):
     phone = ring()
     phone.until_silent()
