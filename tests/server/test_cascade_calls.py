@@ -28,11 +28,18 @@ def said(result, speaker):
 def dental(request):
     """The dental practice, with a greeting that takes a second and not eight."""
     text = (request.config.rootpath / "personas" / "dental.yaml").read_text()
-    return {
-        "dental": re.sub(
-            r"^greeting: .*$", "greeting: Hello, what can I do for you?", re.sub(r"^consent: .*\n", "", text, flags=re.M), flags=re.M
-        )
-    }
+    text = re.sub(r"^consent: .*\n", "", text, flags=re.M)
+    return {"dental": re.sub(r"^greeting: .*$", "greeting: Hello, what can I do for you?", text, flags=re.M)}
+
+
+async def test_what_is_said_is_not_logged(serve, dental, caplog, capfd):
+    caplog.set_level("DEBUG")
+    async with serve(engine="cascade", personas=dental, log_level="debug") as server:
+        result = await call(server, "u02")
+    logged = caplog.text + capfd.readouterr().err
+    assert result.call_id in logged
+    for turn in result.turns:
+        assert not any(word in logged for word in turn["text"].split() if len(word) > 6)
 
 
 async def test_a_question_is_heard_answered_from_the_persona_and_recorded_on_both_channels(serve, dental):

@@ -17,6 +17,7 @@ import msgspec
 from bridge.engine.cascade.answer import Memory
 from bridge.engine.cascade.settings import LlmSettings
 from bridge.facts.errors import EngineError
+from bridge.persona.prompt import llm_prompt
 from bridge.persona.schema import Persona
 
 _TIMEOUT: Final = httpx.Timeout(connect=3.0, read=8.0, write=3.0, pool=3.0)
@@ -160,24 +161,4 @@ def _pieces(lines: Iterator[str]) -> Iterator[str]:
 def messages_for(persona: Persona, memory: Memory, text: str) -> list[Message]:
     """The persona as system prompt, what was said so far, and the caller's words."""
     said = [{"role": role, "content": content} for role, content in memory.history]
-    return [{"role": "system", "content": system_prompt(persona)}, *said, {"role": "user", "content": text}]
-
-
-def system_prompt(persona: Persona) -> str:
-    """The persona in words, for a model that knows nothing else."""
-    parts = [
-        f"You are {persona.agent_name} and answer the telephone of {persona.business}. {persona.description}",
-        "Your words are spoken aloud: answer in one to three short sentences, without lists, markup or emoji. "
-        f"Speak the language with the code {persona.language}.",
-        "Use only what stands here. Where it holds no answer, say that you do not know. Never invent prices, times "
-        "or promises.",
-    ]
-    if persona.information:
-        parts.append(f"Information: {persona.information}")
-    if persona.facts:
-        facts = "\n".join(f"- {' / '.join(fact.ask)} → {fact.answer}" for fact in persona.facts)
-        parts.append(f"Questions and answers:\n{facts}")
-    if persona.blocked:
-        topics = "; ".join(topic.topic for topic in persona.blocked)
-        parts.append(f"Never speak about: {topics}. Asked about it, say exactly: {persona.refusal}")
-    return "\n\n".join(parts)
+    return [{"role": "system", "content": llm_prompt(persona)}, *said, {"role": "user", "content": text}]

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.engine.cascade.answer import Memory
-from bridge.engine.cascade.llm import Llm, LlmError, messages_for, system_prompt, without_reasoning
+from bridge.engine.cascade.llm import Llm, LlmError, messages_for, without_reasoning
 from bridge.engine.cascade.settings import LlmSettings
 from bridge.facts.errors import EngineError
+from bridge.persona.prompt import llm_prompt
 
 KEY = "sk-secret-key"
 
@@ -169,7 +170,7 @@ def test_an_answer_that_only_reasons_has_no_words():
 def test_the_prompt_holds_the_persona_and_the_conversation(persona):
     memory = Memory(history=(("user", "Hello."), ("assistant", "Hi.")))
     system, *rest = messages_for(persona, memory, "When do you open?")
-    assert system == {"role": "system", "content": system_prompt(persona)}
+    assert system == {"role": "system", "content": llm_prompt(persona)}
     assert rest == [
         {"role": "user", "content": "Hello."},
         {"role": "assistant", "content": "Hi."},
