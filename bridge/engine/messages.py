@@ -24,7 +24,8 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
     """Server → engine: first message of a process. It goes through the socket because arguments are public.
 
     `slots` of 0 leaves the number to the engine. The `llm_` fields configure the cascade engine's language model; an
-    empty `llm_base_url` means that answers come from the persona's facts.
+    empty `llm_base_url` means that answers come from the persona's facts. Without `caller_transcript` no call will ask
+    for the caller's words.
     """
 
     engine: str
@@ -40,6 +41,7 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
     device: str = "auto"
     custom_voice_dir: str = ""
     closing_tag: bool = False
+    caller_transcript: bool = True
     log_level: str = "info"
 
 

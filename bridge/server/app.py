@@ -216,6 +216,7 @@ def configure(settings: Settings) -> Configure:
         device=settings.device,
         custom_voice_dir=str(settings.custom_voice_dir),
         closing_tag=settings.closing_tag,
+        caller_transcript=settings.caller_transcript,
         log_level=settings.log_level,
     )
 

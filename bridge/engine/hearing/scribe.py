@@ -40,20 +40,19 @@ Submit = Callable[[Callable[[], None]], object]
 class Scribe:
     """Owner of the two threads and of the models that all calls share."""
 
-    def __init__(self) -> None:
-        """Check the weights; they are loaded by the threads that use them, with the first call and its first words.
+    def __init__(self, calls: int) -> None:
+        """Load the models for so many calls at once, in half a second: no call that is going on should wait for it.
 
         Raises EngineError if a package or its weights are not those that are pinned.
         """
-        self._silero = weights.locate(weights.SILERO)
-        self._moonshine = weights.locate(weights.MOONSHINE)
+        silero = weights.locate(weights.SILERO)
+        self._detectors = [Silero(silero) for _ in range(calls)]  # those no call uses; of the thread that hears
+        self._recogniser = Recogniser(weights.locate(weights.MOONSHINE))
         self._hearing = ThreadPoolExecutor(1, "hearing")
         self._recognising = ThreadPoolExecutor(1, "recognising")
-        self._recogniser: Recogniser | None = None
-        self._idle: list[Silero] = []  # belongs to the thread that hears
 
     def listen(self, wait_ms: int) -> Listener:
-        """Begin to listen to a call. `wait_ms` of silence end a turn of the caller."""
+        """Begin to listen to one of the calls. `wait_ms` of silence end a turn of the caller."""
         return Listener(self, wait_ms)
 
     def shutdown(self) -> None:
@@ -73,7 +72,6 @@ class Scribe:
         def work() -> None:
             words = ""
             try:
-                self._recogniser = self._recogniser or Recogniser(self._moonshine)
                 words = self._recogniser.recognise(samples)
             finally:
                 tell(words)
@@ -82,13 +80,13 @@ class Scribe:
 
     def detector(self) -> Silero:
         """A detector that no call uses. In the thread that hears."""
-        detector = self._idle.pop() if self._idle else Silero(self._silero)
+        detector = self._detectors.pop()
         detector.reset()
         return detector
 
     def give_back(self, detector: Silero) -> None:
         """A call is over. In the thread that hears."""
-        self._idle.append(detector)
+        self._detectors.append(detector)
 
 
 class Listener:

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from bridge.engine.hearing.scribe import Scribe
 from bridge.engine.interface import Frame, Seat
 from bridge.engine.personaplex.call import Call
-from bridge.engine.personaplex.config import PersonaPlexError, Sampling
+from bridge.engine.personaplex.config import PAD, PersonaPlexError, Sampling
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.runtime import Ruling, Runtime
 from bridge.engine.personaplex.slots import Snapshot, check_sampling
@@ -27,7 +28,7 @@ from bridge.engine.personaplex.tokeniser import Tokeniser
 from bridge.engine.personaplex.voice_files import read_voice
 from bridge.engine.personaplex.voices import find_voice
 from bridge.facts.errors import EngineError
-from bridge.facts.formats import FRAME_MS
+from bridge.facts.formats import FRAME_MS, MODEL_FRAME
 from bridge.facts.speech import AgentFrame, Wish
 from bridge.gate.rules import Rules, compile_rules
 from bridge.persona.prompt import model_prompt
@@ -67,11 +68,12 @@ class PersonaPlexEngine:
         model_dir: Path | None = None,
         custom_voice_dir: Path | None = None,
         closing_tag: bool = False,
+        scribe: Scribe | None = None,
         prompt_bytes: int = 1 << 30,
     ) -> None:
         """`slots` calls at once. Packaged voices lie in `model_dir`; `prompt_bytes` bounds the prompts kept ready.
 
-        Raises EngineError for a model without a tokeniser, and if the weights of the recogniser are not those pinned.
+        Without a `scribe` nobody hears the callers' words. Raises EngineError for a model without a tokeniser.
         """
         if model.tokeniser is None:
             raise EngineError(
@@ -85,9 +87,10 @@ class PersonaPlexEngine:
         self._prepared: OrderedDict[Persona, _Prepared] = OrderedDict()
         self._lock = threading.Lock()  # guards what stands above
         self._calls: dict[int, Call] = {}
-        self._scribe = Scribe()
+        self._scribe = scribe
         with torch.inference_mode():
             self._runtime = Runtime(model, slots)
+            self._warm_up()
 
     @property
     def capacity(self) -> int:
@@ -107,7 +110,9 @@ class PersonaPlexEngine:
         prepared = self._ready(seat.persona)
         with torch.inference_mode():
             self._runtime.open(slot, prepared.snapshot, seat.seed, prepared.sampling)
-        listener = self._scribe.listen(seat.persona.listening.wait_ms) if seat.caller_transcript else None
+        listener = None
+        if self._scribe is not None and seat.caller_transcript:
+            listener = self._scribe.listen(seat.persona.listening.wait_ms)
         self._calls[slot] = Call(seat.persona, prepared.rules, self._tokeniser, listener)
 
     def step(self, frames: Mapping[int, Frame]) -> dict[int, AgentFrame]:
@@ -139,10 +144,17 @@ class PersonaPlexEngine:
         """Free all slots and stop the threads."""
         for slot in list(self._calls):
             self.close(slot)
-        self._scribe.shutdown()
+        if self._scribe is not None:
+            self._scribe.shutdown()
 
     def _rule(self, offered: Mapping[int, Sequence[int]]) -> dict[int, Ruling]:
         return {slot: self._calls[slot].rule(tokens) for slot, tokens in offered.items()}
+
+    def _warm_up(self) -> None:
+        """What libraries and devices put off until they are first used shall not be put off until the first call."""
+        self._runtime.open(0, None, seed=0)
+        self._runtime.step({0: np.zeros(MODEL_FRAME, np.float32)}, lambda offered: {0: Ruling(PAD)})
+        self._runtime.close(0)
 
     # -- personas
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import torch
 
+from bridge.engine.hearing.scribe import Scribe
 from bridge.engine.messages import Configure
 from bridge.engine.personaplex import capacity
 from bridge.engine.personaplex.config import LM_FILE, MIMI_FILE, TOKENISER_FILE, PersonaPlexError
@@ -68,6 +69,7 @@ def _engine(model: Model, configuration: Configure) -> PersonaPlexEngine:
         model_dir=Path(configuration.model_dir),
         custom_voice_dir=Path(custom) if custom else None,
         closing_tag=configuration.closing_tag,
+        scribe=Scribe(slots) if configuration.caller_transcript else None,
         prompt_bytes=_CPU_PROMPTS_BYTES if free is None else int(free * _PROMPTS_SHARE),
     )
 

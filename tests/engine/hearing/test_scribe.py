@@ -13,7 +13,7 @@ FRAME = 1920
 
 @pytest.fixture(scope="module")
 def scribe():
-    scribe = Scribe()
+    scribe = Scribe(3)
     yield scribe
     scribe.shutdown()
 
@@ -65,11 +65,11 @@ def test_nothing_is_told_of_a_call_that_is_over_and_its_detector_serves_the_next
     former.push(np.zeros(FRAME, np.float32))
     until_heard(scribe)
     assert former.take() == ()
-    spare = len(scribe._idle)
+    spare = len(scribe._detectors)
     later = scribe.listen(416)
     later.push(np.zeros(FRAME, np.float32))
     until_heard(scribe)
-    assert len(scribe._idle) == spare - 1
+    assert len(scribe._detectors) == spare - 1
     later.close()
 
 

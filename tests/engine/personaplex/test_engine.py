@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from bridge.engine.hearing.scribe import Scribe
 from bridge.engine.interface import Engine, Seat
 from bridge.engine.personaplex.engine import PersonaPlexEngine
 from bridge.engine.personaplex.model import Model
@@ -37,7 +38,7 @@ def engine_of(model: Model, slots: int = 4, prompt_bytes: int = 1 << 30) -> Pers
 
 @pytest.fixture(scope="module")
 def engine(model: Model) -> Iterator[PersonaPlexEngine]:
-    engine = engine_of(model)
+    engine = PersonaPlexEngine(model, 4, model_dir=TINY, scribe=Scribe(4))
     yield engine
     engine.shutdown()
 
