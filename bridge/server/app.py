@@ -76,7 +76,7 @@ class Server:
         self._unfit: EngineError | None = None
 
     def _app(self) -> ASGIApp:
-        app = FastAPI(title="callbridge", version=__version__, docs_url="/docs", redoc_url=None)
+        app = FastAPI(title="callbridge", version=__version__, docs_url=None, redoc_url=None)
         token = self.settings.twilio_auth_token
         signatures = Signatures(token.get_secret_value() if token else None, self.public_url)
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)

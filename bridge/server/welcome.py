@@ -27,13 +27,14 @@ _PAGE = """<!doctype html>
 <h2>Connect a number</h2>
 <p>In Twilio's console set your number's voice webhook (HTTP POST) to<br><code>{voice}</code></p>
 <h2>For programs</h2>
-<p><a href="docs">API</a> · <a href="health">health</a> · <a href="metrics">metrics</a></p>
+<p><a href="openapi.json">API (OpenAPI)</a> · <a href="health">health</a> · <a href="metrics">metrics</a></p>
 </html>
 """
 
 
-def welcome_routes(switchboard: Switchboard, book: PersonaBook, public_url: str) -> APIRouter:
-    """The router with the page."""
+def welcome_routes(switchboard: Switchboard, book: PersonaBook, public: str) -> APIRouter:
+    """The router with the page. `public` is the server's address as Twilio sees it."""
+    address = public if public.startswith("https://") else "https://YOUR-HOST"
     router = APIRouter(include_in_schema=False)
 
     @router.get("/", response_class=HTMLResponse)
@@ -49,7 +50,7 @@ def welcome_routes(switchboard: Switchboard, book: PersonaBook, public_url: str)
             calls=switchboard.calls,
             capacity=switchboard.engine.capacity,
             rows=rows or "<tr><td colspan=3>No persona answers calls yet.",
-            voice=escape(f"{public_url}/twilio/voice"),
+            voice=escape(f"{address}/twilio/voice"),
         )
 
     return router
