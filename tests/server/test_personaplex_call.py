@@ -45,16 +45,17 @@ def tiny(serve, request):
     return begin
 
 
-def call(server, **options):
-    """A caller who lets the noise go on for two seconds before and after they speak."""
-    script = Script([load_recording(BUNDLED / "u02.wav")], Manners(utterance=2000))
-    return place_call(Line(server.local_url, persona="shop", record=True), script, api_key=server.api_key, **options)
+def call(server, listens_ms=2000):
+    """A caller who lets the noise go on for so long before and after they speak."""
+    script = Script([load_recording(BUNDLED / "u02.wav")], Manners(utterance=listens_ms))
+    return place_call(Line(server.local_url, persona="shop", record=True), script, api_key=server.api_key)
 
 
 def spoken(result, speaker):
     return [turn["text"] for turn in result.turns if turn["speaker"] == speaker]
 
 
+@pytest.mark.slow
 async def test_a_call_is_greeted_understood_and_ends_with_transcript_and_recording(tiny):
     async with tiny() as server:
         result = await call(server)
@@ -68,15 +69,17 @@ async def test_a_call_is_greeted_understood_and_ends_with_transcript_and_recordi
     assert (np.abs(both).max(axis=0) > 1000).all()
 
 
+@pytest.mark.slow
 async def test_callers_words_are_left_out_where_nobody_wants_them(tiny):
     async with tiny(caller_transcript=False) as server:
         result = await call(server)
     assert spoken(result, "caller") == []
 
 
+@pytest.mark.slow
 async def test_a_blocked_word_becomes_the_refusal_and_the_call_ends_as_the_persona_says(tiny):
     async with tiny(words="['hh*', 'pl*', 'ul*', 'orr*', 'ev*', 'du*', 'v*']") as server:
-        result = await call(server)
+        result = await call(server, listens_ms=60_000)
     assert [verdict["action"] for verdict in result.gate] == ["hangup"]
     assert result.clears == 1
     assert spoken(result, "agent")[-1] == "I can't talk about that. Goodbye."
