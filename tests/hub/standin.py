@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 REPO = "nvidia/personaplex-7b-v1"
@@ -95,7 +97,13 @@ def archive(members: dict[str, bytes]) -> bytes:
 
 
 def _server(hub: StandIn, handler: type[_Handler]) -> ThreadingHTTPServer:
-    return ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (handler,), {"hub": hub}))
+    return _Server(("127.0.0.1", 0), type("Handler", (handler,), {"hub": hub}))
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # clients hang up when they have seen enough
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
