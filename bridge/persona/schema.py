@@ -100,9 +100,9 @@ class Sampling(Closed):
     """Sampling of the PersonaPlex model; the defaults are those it was trained with."""
 
     text_temperature: float = Field(default=0.7, ge=0.0, le=2.0)
-    text_top_k: int = Field(default=25, ge=1, le=500)
+    text_top_k: int = Field(default=25, ge=1, le=256)
     audio_temperature: float = Field(default=0.8, ge=0.0, le=2.0)
-    audio_top_k: int = Field(default=250, ge=1, le=2048)
+    audio_top_k: int = Field(default=250, ge=1, le=256)
 
 
 class Persona(Closed):
