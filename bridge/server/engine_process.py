@@ -14,23 +14,18 @@ import logging
 import secrets
 import socket
 import sys
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from bridge.audio.intake import CallerFrame
 from bridge.engine import messages
 from bridge.facts.errors import EngineError, EngineFullError
-from bridge.facts.speech import AgentFrame, Wish
 from bridge.persona.schema import Persona
+from bridge.server.engine_slot import EngineSlot
 
 log = logging.getLogger("bridge.engine")
 
 MAX_WRITE_BUFFER: Final = 8 * 1024 * 1024
 """Bytes of caller frames that may wait for the engine process to read (80 ms of a thousand calls)."""
-
-MAX_ANSWERS: Final = 25
-"""Agent frames that may wait for their call, two seconds; then the oldest are dropped and counted."""
 
 READY_SECONDS: Final = 600.0
 """Longest time an engine may take to load: 16 GB of weights from a slow disk."""
@@ -39,63 +34,6 @@ RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
 """Pauses before the first, second, … restart in a row."""
 
 State = Literal["starting", "ready", "down", "stopped"]
-
-
-class EngineSlot:
-    """One call's slot; see `bridge.call.slot.Slot`. Owner: the call."""
-
-    def __init__(self, process: EngineProcess, occupant: int) -> None:
-        """Made by `EngineProcess.open`."""
-        self.occupant = occupant
-        self.dropped = 0
-        self._process = process
-        self._answers: deque[AgentFrame] = deque()
-        self._arrived = asyncio.Event()
-        self._lost = ""
-        self._open = True
-
-    def push(self, frame: CallerFrame) -> None:
-        """Send the frame to the engine process; drop it, counted, if that process does not read."""
-        if self._open and not self._process.send_frame(
-            messages.CallerFrame(self.occupant, frame.number, frame.pcm.tobytes())
-        ):
-            self.dropped += 1
-
-    async def next(self) -> AgentFrame:
-        """Wait for the next agent frame."""
-        while not self._answers:
-            if self._lost:
-                raise EngineError(self._lost)
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._answers.popleft()
-
-    def say(self, text: str, wish: Wish | None = None) -> None:
-        """Speak a line of the bridge's own."""
-        self._process.send(messages.Say(self.occupant, text, wish))
-
-    def digit(self, digit: str) -> None:
-        """Pass a key on."""
-        self._process.send(messages.Key(self.occupant, digit))
-
-    def close(self) -> None:
-        """Give the slot back."""
-        if self._open:
-            self._open = False
-            self._process.release(self)
-
-    def deliver(self, frame: AgentFrame) -> None:
-        """Called by the process: an answer has come."""
-        if len(self._answers) >= MAX_ANSWERS:
-            self._answers.popleft()
-            self.dropped += 1
-        self._answers.append(frame)
-        self._arrived.set()
-
-    def lose(self, why: str) -> None:
-        """Called by the process: there will be no more answers."""
-        self._lost = why
-        self._arrived.set()
 
 
 @dataclass(slots=True)
@@ -168,6 +106,7 @@ class EngineProcess:
         self._running = _Running(0)
         self._personas: dict[str, Persona] = {}
         self._prepared: dict[str, str] = {}
+        self._unprepared: set[str] = set()
         self._waiting_for: dict[str, list[asyncio.Future[str]]] = {}
         self._renders: dict[int, asyncio.Future[bytes]] = {}
         self._requests = itertools.count(1)
@@ -325,6 +264,8 @@ class EngineProcess:
                     slot.lose(f"the engine did not take the call: {error}")
             case messages.Prepared(key, error):
                 self._prepared[key] = error
+                self._unprepared.discard(key)
+                self._take_calls_if_prepared()
                 for future in self._waiting_for.pop(key, []):
                     if not future.done():
                         future.set_result(error)
@@ -340,10 +281,18 @@ class EngineProcess:
             self._unfit = f"the {self.name} engine cannot start: {error}"
             self.lost(self._running.generation, error)
             return
-        self.capacity, self.details, self.state = message.capacity, message.details, "ready"
-        log.info("engine %s is ready: %d calls at once", message.engine, message.capacity)
+        self.capacity, self.details = message.capacity, message.details
+        # A process that replaces another takes calls once it knows the personas that the other knew.
+        self._unprepared = set(self._personas)
         for key, persona in self._personas.items():
             self._write(messages.Prepare(key, persona.model_dump_json()))
+        self._take_calls_if_prepared()
+
+    def _take_calls_if_prepared(self) -> None:
+        if self._unprepared or self._ready.is_set():
+            return
+        self.state = "ready"
+        log.info("engine %s is ready: %d calls at once", self.name, self.capacity)
         self._ready.set()
 
     # -- what calls and personas ask for
