@@ -66,7 +66,7 @@ def list_calls(
 
         callbridge calls list --json --limit 1000
     """
-    with _archive(data_dir) as (_, store):
+    with archive(data_dir) as (_, store):
         found = store.list(persona=persona, since=_moment(since), limit=limit)
     if as_json:
         typer.echo(json.dumps([entry.as_dict() for entry in found], indent=2, ensure_ascii=False))
@@ -90,7 +90,7 @@ def show_call(
 
         callbridge calls show 3f9a1c0de4b25a77 --json
     """
-    with _archive(data_dir) as (settings, store):
+    with archive(data_dir) as (settings, store):
         entry = store.find(call_id)
         reading = read_transcript(settings.data_dir, entry.transcript)
     if as_json:
@@ -126,7 +126,7 @@ def export_calls(
 
         callbridge calls export 3f9a 77b2 --format txt
     """
-    with _archive(data_dir) as (settings, store):
+    with archive(data_dir) as (settings, store):
         if call_ids:
             chosen: Sequence[CallEntry] = [store.find(each) for each in call_ids]
         else:
@@ -227,7 +227,7 @@ def _console() -> Console:
 
 
 @contextmanager
-def _archive(data_dir: Path | None) -> Iterator[tuple[Settings, CallStore]]:
+def archive(data_dir: Path | None) -> Iterator[tuple[Settings, CallStore]]:
     """The settings and the index."""
     settings = load_settings(data_dir=data_dir)
     if not settings.database_url and not settings.data_dir.is_dir():

@@ -14,6 +14,7 @@ from bridge.facts.errors import PersonaError
 from bridge.facts.settings import load_settings
 from bridge.persona.load import MAX_BYTES, Problem, Report, check_all, parse
 from bridge.persona.prompt import llm_prompt, model_prompt
+from bridge.persona.schema import Persona
 from bridge.persona.template import check_name, template
 
 app = typer.Typer(no_args_is_help=True, help="Check persona files, start a new one, show the prompt made of one.")
@@ -91,9 +92,14 @@ def prompt(
 
         callbridge persona prompt dental --llm
     """
-    path = _folder(folder) / f"{check_name(name)}.yaml"
-    persona = parse(_read(path), name)
+    persona = load(name, folder)
     typer.echo(llm_prompt(persona) if llm else model_prompt(persona, closing_tag=load_settings().closing_tag))
+
+
+def load(name: str, folder: Path | None) -> Persona:
+    """The persona of a name, or of a file. PersonaError if there is none, or something is wrong with it."""
+    path = Path(name) if name.endswith(".yaml") else _folder(folder) / f"{check_name(name)}.yaml"
+    return parse(_read(path), path.stem)
 
 
 def _folder(given: Path | None) -> Path:

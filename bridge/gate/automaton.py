@@ -45,6 +45,14 @@ class Automaton:
                 yield pattern
             state = self._shorter[state]
 
+    def deeper(self, state: int, letter: str) -> int | None:
+        """The state one letter further in the same beginning of a pattern; None if no pattern goes on like this."""
+        return self._next[state].get(letter)
+
+    def whole(self, state: int) -> int | None:
+        """Number of the pattern that this state is all of, not only the end of."""
+        return self._pattern[state]
+
     def _add(self, number: int, pattern: str) -> None:
         state = ROOT
         for letter in pattern:

@@ -33,15 +33,23 @@ _PLAIN_LETTERS = str.maketrans(
 )
 """Latin letters whose stroke or ligature NFKD leaves alone."""
 
-_CONTRACTION = re.compile(
-    r"(?<![^\W_])(?<!')(?:(?:i|he|she|we)'(?:ll|d)|we're|it's|let's|(?:ca|wo|do)n't)(?![^\W_])(?!')"
+CONTRACTIONS = frozenset(
+    "i'll he'll she'll we'll i'd he'd she'd we'd we're it's let's can't won't don't".split()  # noqa: SIM905
 )
 """Without the apostrophe they are ill, hell, shell, well, id, shed, wed, were, its, lets, cant, wont, and don (t)."""
 
-_RUN = re.compile(r"[^\W_](?:[^\W_]|\N{BULLET})*")
-"""Letters and digits without a separator; the bullet stands for an apostrophe that `_CONTRACTION` keeps."""
+KEPT_APOSTROPHE = "\N{BULLET}"
+"""The letter that stands in a row for the apostrophe of one of `CONTRACTIONS`."""
 
-_SPELLING = re.compile("[-.‐‑–—·]+")
+SPELLING_MARKS = "-.‐‑–—·"
+"""Between single letters they spell one word."""
+
+_CONTRACTION = re.compile(rf"(?<![^\W_])(?<!')(?:{'|'.join(sorted(CONTRACTIONS))})(?![^\W_])(?!')")
+
+_RUN = re.compile(rf"[^\W_](?:[^\W_]|{KEPT_APOSTROPHE})*")
+"""Letters and digits without a separator."""
+
+_SPELLING = re.compile(f"[{SPELLING_MARKS}]+")
 _DECIMAL = re.compile(r"[.,]")
 
 
@@ -65,7 +73,7 @@ class Letters:
 def read(text: str) -> Letters:
     """Reduce a text to its letters. Linear in its length."""
     stream, index = _fold(text)
-    stream = _CONTRACTION.sub(lambda found: found[0].replace("'", "\N{BULLET}"), stream)
+    stream = _CONTRACTION.sub(lambda found: found[0].replace("'", KEPT_APOSTROPHE), stream)
     row: list[str] = []
     starts: list[bool] = []
     places: list[int] = []
@@ -94,18 +102,18 @@ def _fold(text: str) -> tuple[str, list[int]]:
     characters: list[str] = []
     index: list[int] = []
     for at, character in enumerate(text):
-        for folded in _fold_character(character):
+        for folded in fold_character(character):
             characters.append(folded)
             index.append(at)
     return "".join(characters), index
 
 
 @lru_cache(maxsize=4096)
-def _fold_character(character: str) -> str:
+def fold_character(character: str) -> str:
     """One character folded: none, one or more letters or separators. Folding needs no context once marks are gone."""
     if character in _APOSTROPHES:
         return "'"
-    if character == "\N{BULLET}":
+    if character == KEPT_APOSTROPHE:
         return " "
     bare = _without_marks(unicodedata.normalize("NFKD", character))
     return _without_marks(unicodedata.normalize("NFKD", bare.casefold())).translate(_PLAIN_LETTERS)

@@ -36,7 +36,7 @@ class Trail:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pattern:
+class Pattern:
     """One spelling of a phrase: its folded letters, and whether any ending may follow."""
 
     letters: str
@@ -48,11 +48,11 @@ class _Pattern:
 class Rules:
     """The compiled rules of one persona. Read only, so that all its calls share them."""
 
-    def __init__(self, patterns: Sequence[_Pattern]) -> None:
-        """Use `compile_rules`."""
-        self._patterns = tuple(patterns)
-        self._automaton = Automaton([pattern.letters for pattern in self._patterns])
-        self._longest = max((len(pattern.letters) for pattern in self._patterns), default=0)
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        """Use `compile_rules`. `automaton` knows the `patterns` by their place."""
+        self.patterns = tuple(patterns)
+        self.automaton = Automaton([pattern.letters for pattern in self.patterns])
+        self._longest = max((len(pattern.letters) for pattern in self.patterns), default=0)
 
     def find(self, text: str) -> list[Hit]:
         """Every blocked phrase in a text, in order of where it starts, the longer first."""
@@ -69,7 +69,7 @@ class Rules:
         hits: dict[tuple[str, int], Hit] = {}
         state = trail.state
         for at, letter in enumerate(letters.row):
-            state = self._automaton.step(state, letter)
+            state = self.automaton.step(state, letter)
             for pattern in self._completed(state, letters, at):
                 first = known + at + 1 - len(pattern.letters)
                 if starts[first]:
@@ -79,10 +79,10 @@ class Rules:
         ordered = sorted(hits.values(), key=lambda hit: (hit.start, -hit.end))
         return ordered, Trail(state, starts[-self._longest :] if self._longest else ())
 
-    def _completed(self, state: int, letters: Letters, at: int) -> Iterator[_Pattern]:
+    def _completed(self, state: int, letters: Letters, at: int) -> Iterator[Pattern]:
         """The patterns that are complete with letter `at` as far as their end is concerned."""
-        for number in self._automaton.completed(state):
-            pattern = self._patterns[number]
+        for number in self.automaton.completed(state):
+            pattern = self.patterns[number]
             if pattern.open_ended or letters.ends_word(at):
                 yield pattern
 
@@ -90,7 +90,7 @@ class Rules:
 @lru_cache(maxsize=64)
 def compile_rules(blocked: tuple[BlockedTopic, ...]) -> Rules:
     """Compile the blocked topics of a persona. ValueError if a phrase has no letters or a `*` before its end."""
-    patterns: dict[str, _Pattern] = {}
+    patterns: dict[str, Pattern] = {}
     for topic in blocked:
         for phrase in topic.words + topic.phrases:
             for pattern in _spellings(phrase, topic.topic):
@@ -100,7 +100,7 @@ def compile_rules(blocked: tuple[BlockedTopic, ...]) -> Rules:
     return Rules(list(patterns.values()))
 
 
-def _spellings(phrase: str, topic: str) -> Iterator[_Pattern]:
+def _spellings(phrase: str, topic: str) -> Iterator[Pattern]:
     """The phrase itself, without a kept apostrophe, and in the plural."""
     stem = phrase.strip()
     open_ended = stem.endswith(PREFIX_MARK)
@@ -111,10 +111,10 @@ def _spellings(phrase: str, topic: str) -> Iterator[_Pattern]:
     if not any(letter.isalnum() for letter in letters):
         raise ValueError(f"{phrase!r} has no letters or digits that could be matched")
     for spelling in dict.fromkeys([letters, "".join(letter for letter in letters if letter.isalnum())]):
-        yield _Pattern(spelling, open_ended, phrase, topic)
+        yield Pattern(spelling, open_ended, phrase, topic)
         plural = _plural(spelling)
         if plural and not open_ended:
-            yield _Pattern(plural, False, phrase, topic)
+            yield Pattern(plural, False, phrase, topic)
 
 
 def _plural(letters: str) -> str | None:

@@ -53,6 +53,10 @@ class TopicGate:
         """Answer a caller's words that met a blocked phrase; it counts like a refusal of the agent's own words."""
         return self._refuse(hit, "caller", at_ms, withheld="")
 
+    def refuse(self, hit: Hit, at_ms: int, withheld: str) -> Review:
+        """Refuse a phrase of the agent's own that was found elsewhere, such as among a model's tokens."""
+        return self._refuse(hit, "agent", at_ms, withheld)
+
     def spoke(self, line: str) -> None:
         """Take note of a line that was spoken without review: the owner's own greeting, question, goodbye."""
         _, self._trail = self._rules.follow(self._trail, line)

@@ -1,0 +1,189 @@
+"""`callbridge gate test|explain`: what the topic gate would do with a text, and what it did in a call."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bridge.cli.calls import DataDir, archive
+from bridge.cli.lines import clean, clock
+from bridge.cli.needs import personaplex
+from bridge.cli.persona import Folder, load
+from bridge.engine.cascade.sentences import split
+from bridge.engine.personaplex.config import TOKENISER_FILE
+from bridge.facts.errors import BridgeError
+from bridge.facts.settings import Settings, load_settings
+from bridge.gate.rules import Rules, compile_rules
+from bridge.gate.trial import Judged, joined, try_pieces
+from bridge.gate.vocabulary import Piece
+from bridge.persona.schema import Persona
+from bridge.server.journal import read_transcript
+from bridge.transcript.records import Record, VerdictRecord
+from bridge.transcript.turns import Turn, turns
+
+app = typer.Typer(no_args_is_help=True, help="Try the topic gate on a text, and see what it did in a call.")
+
+_CONTEXT = 3
+"""Things said before a verdict that `explain` shows with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A text after the gate; `spoken` is what a caller would hear of it."""
+
+    pieces: tuple[Judged, ...]
+    phrase: str | None
+    spoken: str
+
+    def last(self) -> dict[str, Any]:
+        return {"blocked": self.phrase is not None, "phrase": self.phrase, "spoken": self.spoken}
+
+
+@app.command("test")
+def try_text(
+    persona: Annotated[str, typer.Option(metavar="NAME", help="Name of the persona, or a persona file.")],
+    text: Annotated[str | None, typer.Option(help="What the model would like to say.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="One text per line, - for standard input; prints the results.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per token, and a last one.")] = False,
+    folder: Folder = None,
+) -> None:
+    """Show token by token what the gate would do with a text, and what a caller would hear.
+
+    With ENGINE=personaplex the tokens are those of the tokeniser in MODEL_DIR. Else they are words, and a sentence that
+    is stopped is left out whole, as the cascade engine does. `forbid` stands at tokens that are dropped before they
+    are heard, `refuse` at the token at which the refusal begins.
+
+    Examples:
+
+        callbridge gate test --persona dental --text "Take two ibuprofen."
+
+        callbridge gate test --persona dental --file sentences.txt --json
+    """
+    if (text is None) == (file is None):
+        raise typer.BadParameter("give either --text or --file")
+    used = load(persona, folder)
+    attempt = _Attempt(used, load_settings())
+    if text is not None:
+        _show(attempt.put(text), as_json=as_json)
+        return
+    assert file is not None
+    for line in _lines(file):
+        tried = attempt.put(line)
+        typer.echo(json.dumps(tried.last(), ensure_ascii=False) if as_json else _result(tried))
+
+
+@app.command()
+def explain(
+    call_id: Annotated[str, typer.Argument(metavar="CALL_ID", help="The call's id, or its beginning.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per verdict.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show each verdict of a call with what was said before it, and whether any of what was withheld was heard.
+
+    Examples:
+
+        callbridge gate explain 3f9a
+
+        callbridge gate explain 3f9a --json
+    """
+    with archive(data_dir) as (settings, store):
+        entry = store.find(call_id)
+        reading = read_transcript(settings.data_dir, entry.transcript)
+    found = list(_verdicts(reading.records))
+    for verdict, before in found:
+        if as_json:
+            said = [{"speaker": turn.speaker, "text": turn.text, "start_ms": turn.start_ms} for turn in before]
+            typer.echo(json.dumps({**_fields(verdict), "context": said}, ensure_ascii=False))
+        else:
+            typer.echo("\n".join(_explained(verdict, before)) + "\n")
+    if not found and not as_json:
+        typer.echo(f"The gate stopped nothing in call {entry.call_id}.")
+
+
+class _Attempt:
+    """A persona's gate, with the pieces of the engine that is set."""
+
+    def __init__(self, persona: Persona, settings: Settings) -> None:
+        self._persona = persona
+        self._rules: Rules = compile_rules(persona.blocked)
+        self._model_dir = settings.model_dir if settings.engine == "personaplex" else None
+
+    def put(self, text: str) -> _Tried:
+        return self._as_sentences(text) if self._model_dir is None else self._as_tokens(text, self._model_dir)
+
+    def _as_tokens(self, text: str, model_dir: Path) -> _Tried:
+        with personaplex():
+            from bridge.engine.personaplex.tokeniser import Tokeniser
+
+            tokeniser = Tokeniser(model_dir / TOKENISER_FILE)
+            pieces: list[Piece] = [tokeniser.piece(token) for token in tokeniser.encode(text)]
+        trial = try_pieces(self._persona, self._rules, pieces)
+        return _Tried(trial.pieces, trial.phrase, f"{joined(pieces[: trial.heard])} {trial.refusal}".strip())
+
+    def _as_sentences(self, text: str) -> _Tried:
+        """Word by word; but what is heard is whole sentences."""
+        judged: list[Judged] = []
+        heard: list[str] = []
+        pieces: list[Piece] = []
+        for sentence in split(text):
+            pieces += [f" {word}" for word in sentence.split()]
+            trial = try_pieces(self._persona, self._rules, pieces)
+            judged = list(trial.pieces)
+            if trial.phrase is not None:
+                return _Tried(tuple(judged), trial.phrase, " ".join([*heard, trial.refusal]))
+            heard.append(sentence)
+        return _Tried(tuple(judged), None, " ".join(heard))
+
+
+def _show(tried: _Tried, *, as_json: bool) -> None:
+    for judged in tried.pieces:
+        if as_json:
+            typer.echo(json.dumps(asdict(judged), ensure_ascii=False))
+        else:
+            why = f"  {judged.phrase}" if judged.phrase else ""
+            typer.echo(f"{judged.action:<7} {clean(judged.piece)!r}{why}")
+    typer.echo(json.dumps(tried.last(), ensure_ascii=False) if as_json else _result(tried))
+
+
+def _result(tried: _Tried) -> str:
+    what = f"blocked ({tried.phrase})" if tried.phrase else "passed"
+    return f"{what}: {clean(tried.spoken)}"
+
+
+def _lines(file: Path) -> Iterator[str]:
+    try:
+        whole = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BridgeError(f"{file} cannot be read: {error}") from None
+    return (line for line in whole.splitlines() if line.strip())
+
+
+def _verdicts(records: Sequence[Record]) -> Iterator[tuple[VerdictRecord, list[Turn]]]:
+    said = turns(records)
+    for record in records:
+        if isinstance(record, VerdictRecord):
+            yield record, [turn for turn in said if turn.start_ms <= record.at_ms][-_CONTEXT:]
+
+
+def _fields(verdict: VerdictRecord) -> dict[str, Any]:
+    names = ("at_ms", "phrase", "topic", "speaker", "action", "withheld", "audible")
+    return {name: getattr(verdict, name) for name in names}
+
+
+def _explained(verdict: VerdictRecord, before: list[Turn]) -> Iterator[str]:
+    met = "the caller's question" if verdict.speaker == "caller" else "the agent's words"
+    yield f"{clock(verdict.at_ms)}  {verdict.action}: {verdict.phrase} ({verdict.topic}), met by {met}"
+    for turn in before:
+        unheard = "" if turn.heard else "  [not heard]"
+        yield f"    {clock(turn.start_ms)} {turn.speaker}: {clean(turn.text)}{unheard}"
+    if verdict.withheld:
+        yield f"    withheld: {clean(verdict.withheld).strip()}"
+    yield f"    {'Some of it WAS heard.' if verdict.audible else 'None of it was heard.'}"

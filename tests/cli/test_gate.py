@@ -1,0 +1,124 @@
+"""`callbridge gate`: test and explain."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bridge.cli.gate import app
+from bridge.facts.errors import BridgeError
+from bridge.server.journal import transcript_name
+from bridge.transcript.records import AgentSaid, Call, CallerSaid, Ended, VerdictRecord, write
+
+ROOT = Path(__file__).parents[2]
+DENTAL = str(ROOT / "personas" / "dental.yaml")
+REFUSAL = "I'm sorry, I can't give any medical advice"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("ENGINE", "MODEL_DIR", "PERSONAS_DIR", "DATA_DIR", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def run(*arguments: str, given: str = "") -> Result:
+    result = CliRunner().invoke(app, list(arguments), input=given)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def objects(*arguments: str, given: str = "") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run(*arguments, given=given).output.splitlines()]
+
+
+def test_a_stopped_sentence_is_left_out_whole_and_the_refusal_is_heard() -> None:
+    *tokens, last = objects("test", "--persona", DENTAL, "--text", "Good morning. Take two ibuprofen now.", "--json")
+    assert tokens == [
+        {"piece": " Good", "action": "pass", "phrase": None},
+        {"piece": " morning.", "action": "pass", "phrase": None},
+        {"piece": " Take", "action": "pass", "phrase": None},
+        {"piece": " two", "action": "pass", "phrase": None},
+        {"piece": " ibuprofen", "action": "forbid", "phrase": "ibuprofen"},
+        {"piece": " now.", "action": "refuse", "phrase": "ibuprofen"},
+    ]
+    assert (last["blocked"], last["phrase"]) == (True, "ibuprofen")
+    assert last["spoken"].startswith("Good morning. ")
+    assert "Take" not in last["spoken"] and "ibuprofen" not in last["spoken"]
+
+
+def test_text_that_passes_is_spoken_as_it_is() -> None:
+    *tokens, last = objects("test", "--persona", DENTAL, "--text", "We open at nine. Bring your card.", "--json")
+    assert {token["action"] for token in tokens} == {"pass"}
+    assert last == {"blocked": False, "phrase": None, "spoken": "We open at nine. Bring your card."}
+
+
+@pytest.mark.parametrize("given", ["", "-"])
+def test_a_file_gives_one_result_for_each_of_its_lines(tmp_path: Path, given: str) -> None:
+    texts = "We open at nine.\n\nAn anti-biotic, perhaps\n"
+    (tmp_path / "texts.txt").write_text(texts)
+    source = given or str(tmp_path / "texts.txt")
+    results = objects("test", "--persona", DENTAL, "--file", source, "--json", given=texts)
+    assert [(result["blocked"], result["phrase"]) for result in results] == [(False, None), (True, "antibiotic*")]
+
+
+def test_with_personaplex_the_tokens_are_the_models_and_the_beginning_of_a_phrase_is_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("sentencepiece")
+    monkeypatch.setenv("ENGINE", "personaplex")
+    monkeypatch.setenv("MODEL_DIR", str(ROOT / "tests" / "engine" / "personaplex" / "tiny"))
+    *tokens, last = objects("test", "--persona", DENTAL, "--text", "the election", "--json")
+    assert "".join(token["piece"] for token in tokens) == " the election"
+    assert [token["action"] for token in tokens][-1] == "refuse"
+    assert last["blocked"] is True
+    assert last["spoken"].startswith("the e")
+    assert "election" not in last["spoken"]
+
+
+def test_people_get_a_line_for_each_token() -> None:
+    output = run("test", "--persona", DENTAL, "--text", "Take an antibiotic").output
+    assert "pass    ' Take'\nforbid  ' an'  antibiotic*\nrefuse  ' antibiotic'  antibiotic*\nblocked (antibiotic*): " in output
+
+
+def test_a_persona_that_is_not_there_is_told() -> None:
+    with pytest.raises(BridgeError, match="cannot be read"):
+        run("test", "--persona", "nobody", "--text", "hello")
+    assert run("test", "--persona", DENTAL).exit_code == 2
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    call = Call("ab" * 8, "dental", "+12025550143", "+12025550100", "twilio", "CA0", "2020-01-05T09:30:00.000Z", "x")
+    records = [
+        call,
+        AgentSaid(" Hello.", 1, 0, 800),
+        CallerSaid("What helps?", 1000, 2000),
+        AgentSaid(" Take", 2, 2400, 2800),
+        VerdictRecord("ibuprofen", "medicine", "agent", "refuse", 2880, " ibuprofen"),
+        AgentSaid(" No comment.", 3, 3000, 4000),
+        Ended("caller_hung_up", "the caller hung up", "2020-01-05T09:30:10.000Z", 10.0),
+    ]
+    path = tmp_path / transcript_name(call.call_id, call.started_at)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(write(records))
+    return tmp_path
+
+
+def test_explain_shows_a_verdict_with_what_came_before_it(archive: Path) -> None:
+    output = run("explain", "abab", "--data-dir", str(archive)).output
+    assert output.splitlines()[:6] == [
+        "0:02.8  refuse: ibuprofen (medicine), met by the agent's words",
+        "    0:00.0 agent: Hello.",
+        "    0:01.0 caller: What helps?",
+        "    0:02.4 agent: Take",
+        "    withheld: ibuprofen",
+        "    None of it was heard.",
+    ]
+    (found,) = objects("explain", "abab", "--data-dir", str(archive), "--json")
+    assert (found["phrase"], found["audible"], len(found["context"])) == ("ibuprofen", False, 3)
