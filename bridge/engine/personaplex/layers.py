@@ -61,10 +61,13 @@ class Attention(nn.Module):
 
 
 def rotary(positions: Tensor, head_dim: int, max_period: float) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of position · max_period^(−2i/head_dim): each [..., head_dim/2], float32."""
-    pair = torch.arange(head_dim // 2, device=positions.device, dtype=torch.float32)
-    angle = positions.float()[..., None] * max_period ** (-2.0 * pair / head_dim)
-    return angle.cos(), angle.sin()
+    """Cosine and sine of position · max_period^(−2i/head_dim): each [..., head_dim/2], float32.
+
+    The angle is computed in float64: after an hour, float32 would be wrong by some thousandths.
+    """
+    pair = torch.arange(head_dim // 2, device=positions.device, dtype=torch.float64)
+    angle = positions.double()[..., None] * max_period ** (-2.0 * pair / head_dim)
+    return angle.cos().float(), angle.sin().float()
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

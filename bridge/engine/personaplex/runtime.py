@@ -58,7 +58,9 @@ class Spoken:
 class Runtime:
     """A model and a fixed number of slots. One thread owns it."""
 
-    def __init__(self, model: Model, slots: int) -> None:
+    def __init__(self, model: Model, slots: int, *, keep_prompt: bool = True) -> None:
+        """keep_prompt: voice and persona stay in the window however long a call lasts; otherwise they slide out of it
+        with the rest (240 s at the published size)."""
         codec, language = model.config.mimi, model.config.lm
         if (codec.num_codebooks, codec.quantizer.bins) != (language.codebooks, language.card):
             raise WeightsError(
@@ -67,11 +69,11 @@ class Runtime:
             )
         self.model = model
         self.count = slots
-        self._slots = Slots(model.lm, slots)
+        self._slots = Slots(model.lm, slots, keep_prompt=keep_prompt, grow=True)
+        self._positions: dict[int, int] = {}  # of open slots: how many have been listened to
         self._hearing = model.mimi.encode_stream(slots)
         self._saying = model.mimi.decode_stream(slots)
         self._silence = torch.tensor(model.silence, device=model.device)
-        self._open: set[int] = set()
         self._fresh: set[int] = set()  # opened with a prompt, first token not chosen yet
 
     def snapshot(self, voice: Voice | None, text: str | Sequence[int]) -> Snapshot:
@@ -89,7 +91,7 @@ class Runtime:
         """
         if not 0 <= slot < self.count:
             raise ValueError(f"there is no slot {slot}: there are {self.count}")
-        if slot in self._open:
+        if slot in self._positions:
             raise ValueError(f"slot {slot} is taken")
         sampling = sampling or Sampling()
         check_sampling(sampling)
@@ -101,11 +103,12 @@ class Runtime:
         if prompt is not None:
             self._slots.place(slot, prompt)
             self._fresh.add(slot)
-        self._open.add(slot)
+        self._positions[slot] = 0 if prompt is None else prompt.frames
 
     def close(self, slot: int) -> None:
-        """End a call; the slot is free. Closing a free slot does nothing."""
-        self._open.discard(slot)
+        """End a call; the slot is free, and so is the memory of its window. Closing a free slot does nothing."""
+        self._positions.pop(slot, None)
+        self._slots.window.release(slot)
         self._fresh.discard(slot)
 
     def forbid(self, slot: int, tokens: Sequence[int]) -> None:
@@ -128,10 +131,28 @@ class Runtime:
         if fresh:
             self._answer(self._mask(fresh), fresh, gate)
             self._fresh -= fresh
+        self._grow(frames)
         listen(self.model.lm, self._slots, self.model.mimi.encode(pcm, self._hearing, run), run)
         ahead, said, complete = self._answer(run, frames, gate)
         sound = self._decode(said, run & complete)
         return self._deliver(frames, ahead, said, complete, sound)
+
+    @property
+    def kv_bytes_used(self) -> int:
+        """Bytes of keys and values that the open calls have pages for."""
+        return self._slots.window.bytes_used
+
+    @property
+    def kv_bytes_reserved(self) -> int:
+        """Bytes of keys and values taken from the device. Grows with the calls and is kept for those to come."""
+        return self._slots.window.bytes_reserved
+
+    def _grow(self, slots: Collection[int]) -> None:
+        """Pages for the positions to come, before any of them is listened to."""
+        for slot in slots:
+            self._slots.window.reserve(slot, self._positions[slot] + 1)
+        for slot in slots:
+            self._positions[slot] += 1
 
     def _answer(self, run: Tensor, who: Collection[int], gate: Gate | None) -> tuple[Tensor, Tensor, Tensor]:
         """Choose and speak for the slots that run. → text [B], the frame now complete [B, 1 + codebooks], whether."""
@@ -178,7 +199,7 @@ class Runtime:
         size = self.model.config.mimi.frame_samples
         pcm = np.zeros((self.count, size), dtype=np.float32)
         for slot, frame in frames.items():
-            if slot not in self._open:
+            if slot not in self._positions:
                 raise ValueError(f"slot {slot} is not open")
             if frame.shape != (size,):
                 raise ValueError(f"a frame is {size} samples, and slot {slot} was given {list(frame.shape)}")

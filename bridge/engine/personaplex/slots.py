@@ -13,8 +13,8 @@ from torch import Tensor
 
 from bridge.engine.personaplex.config import LMConfig, PersonaPlexError, Sampling
 from bridge.engine.personaplex.lm import LanguageModel
+from bridge.engine.personaplex.paged import PagedWindow
 from bridge.engine.personaplex.sampling import TOP_K_MAX
-from bridge.engine.personaplex.window import KVRing
 
 
 class SamplingError(PersonaPlexError):
@@ -44,12 +44,15 @@ class Slots:
     that wait for their turn) are in use.
     """
 
-    def __init__(self, lm: LanguageModel, count: int) -> None:
+    def __init__(self, lm: LanguageModel, count: int, *, keep_prompt: bool = False, grow: bool = False) -> None:
+        """keep_prompt: voice and persona stay in the window while the rest slides. grow: a slot has only the pages that
+        `reserve` was asked for; otherwise all of them at once."""
         config, device = lm.config, lm.device
         self.config = config
         self.count = count
+        self._keep_prompt = keep_prompt
         self.columns = 2 * max(config.max_delay, 1)
-        self.window = KVRing(
+        self.window = PagedWindow(
             layers=config.num_layers,
             slots=count,
             context=config.context,
@@ -59,10 +62,14 @@ class Slots:
             device=device,
             dtype=lm.dtype,
         )
+        if not grow:
+            for slot in range(count):
+                self.window.reserve(slot, config.context)
         self.delays = torch.tensor(config.delays, device=device)
         self.initial = torch.tensor(config.initial, device=device)
         self.position = torch.zeros(count, dtype=torch.int64, device=device)
         self.prompt_end = torch.zeros(count, dtype=torch.int64, device=device)
+        self.pinned = torch.zeros(count, dtype=torch.int64, device=device)
         self.tokens = self.initial[:, None].repeat(count, 1, self.columns)  # [B, rows, columns]
         self.hidden = torch.zeros(count, config.dim, dtype=lm.dtype, device=device)
         self.seed = torch.zeros(count, dtype=torch.int64, device=device)
@@ -74,13 +81,16 @@ class Slots:
         """Make the slots of a bool mask [B] as good as new. Old keys need no wiping: no position reaches them."""
         self.position.masked_fill_(which, 0)
         self.prompt_end.masked_fill_(which, 0)
+        self.pinned.masked_fill_(which, 0)
         self.tokens.copy_(torch.where(which[:, None, None], self.initial[:, None], self.tokens))
         self.hidden.masked_fill_(which[:, None], 0)
         self.forbidden.masked_fill_(which[:, None], False)
 
     def place(self, slot: int, snapshot: Snapshot) -> None:
         """Copy a prompt into a slot."""
-        self.window.place(slot, snapshot.kv, snapshot.frames)
+        pinned = self._pinned(snapshot.frames)
+        self.window.place_prompt(slot, snapshot.kv, snapshot.frames, pinned)
+        self.pinned[slot] = pinned
         self.tokens[slot] = snapshot.tokens
         self.hidden[slot] = snapshot.hidden
         self.position[slot] = snapshot.frames - 1
@@ -92,6 +102,14 @@ class Slots:
         self.seed[slot] = seed
         self.temperature[slot, 0], self.temperature[slot, 1] = sampling.text_temperature, sampling.audio_temperature
         self.top_k[slot, 0], self.top_k[slot, 1] = sampling.text_top_k, sampling.audio_top_k
+
+    def _pinned(self, frames: int) -> int:
+        """How many first positions of a prompt stay: at most half a window, so that as much is left for what is said.
+
+        A prompt longer than the window has lost its beginning before the call begins: nothing of it is kept.
+        """
+        context = self.config.context
+        return min(frames, context // 2) if self._keep_prompt and frames <= context else 0
 
     def hear(self, codes: Tensor, run: Tensor) -> None:
         """Write the caller's codes int64 [B, codebooks] of the frame that has just arrived, each after its delay."""

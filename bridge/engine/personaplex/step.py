@@ -33,7 +33,7 @@ Watch = Callable[[int, Tensor], None]
 def listen(lm: LanguageModel, slots: Slots, caller: Tensor, run: Tensor) -> None:
     """Take in caller codes int64 [B, codebooks] where `run` bool [B]."""
     slots.hear(caller, run)
-    attend = slots.window.at(slots.position, run)
+    attend = slots.window.at(slots.position, slots.pinned, run)
     hidden = lm.temporal(lm.embed(slots.input())[:, None], attend)[:, 0]
     slots.hidden.copy_(torch.where(run[:, None], hidden, slots.hidden))
 

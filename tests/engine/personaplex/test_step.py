@@ -41,7 +41,7 @@ def state(slots: Slots) -> Iterator[tuple[str, Tensor]]:
     for name, value in vars(slots).items():
         if isinstance(value, Tensor) and value.shape[:1] == (SLOTS,):
             yield name, value
-    yield "kv", slots.window.kv.movedim(2, 0)
+    yield "kv", torch.stack([pool[:, slots.window.table].movedim(1, 0) for pool in slots.window.pools], dim=1)
 
 
 def test_idle_slot_is_untouched_to_the_last_bit(model: Model, slots: Slots) -> None:
