@@ -6,11 +6,13 @@ import json
 import timeit
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from bridge.audio import mulaw
@@ -19,6 +21,15 @@ from bridge.audio.resample import model_to_phone, phone_to_model
 from bridge.cli.needs import personaplex
 from bridge.facts.formats import MODEL_FRAME, PHONE_FRAME, PHONE_PACKET
 from bridge.facts.settings import load_settings
+
+if TYPE_CHECKING:
+    import torch
+
+    from bridge.engine.personaplex.model import Model
+    from bridge.engine.personaplex.pace import Bench
+    from bridge.engine.personaplex.quantise import Weights
+
+Number = TypeVar("Number", int, float)
 
 app = typer.Typer(no_args_is_help=True, help="Measure parts of the bridge on this machine.")
 
@@ -89,42 +100,116 @@ def audio(
 
 @app.command()
 def engine(
+    model: Annotated[
+        Path | None, typer.Option(help="A snapshot to measure.", exists=True, file_okay=False, show_default=False)
+    ] = None,
     random: Annotated[
-        ModelSize | None, typer.Option(help="Size of the random weights: full on a GPU, tiny on a CPU by default.")
+        ModelSize | None, typer.Option(help="Random weights instead: full on a GPU, tiny on a CPU by default.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cuda, cuda:1 or cpu, instead of DEVICE.")] = None,
-    slots: Annotated[int, typer.Option(min=1, max=256, help="Calls at once, all of them talking.")] = 1,
+    slots: Annotated[
+        str | None, typer.Option(help="Calls at once, all talking; by default 1,2,4,8, on a GPU up to 64.")
+    ] = None,
+    fill: Annotated[str, typer.Option(help="Shares of the window that the calls have filled.")] = "0.2,1.0",
     weights: Annotated[WeightKind, typer.Option(help="How the temporal weights are held.")] = WeightKind.BF16,
-    steps: Annotated[int, typer.Option(min=10, max=10_000, help="Steps that are measured.")] = 100,
+    seconds: Annotated[float, typer.Option(min=0, help="Time for each measurement; at least 10 ticks.")] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure one 80 ms step of the PersonaPlex runtime, with random weights: no download is needed.
+    """Measure the tick of the PersonaPlex engine, one 80 ms frame of all calls, by the number and length of calls.
 
-    The time stands beside the limit that the memory sets: the bytes that a step must read, at the device's bandwidth
-    (of a known GPU from its data sheet, otherwise measured by copying).
+    No download is needed: without --model the weights are random. Times stand beside the limit that the memory sets:
+    the bytes that a tick must read, at the device's bandwidth (of a known GPU from its data sheet, otherwise measured
+    by copying).
 
     Examples:
 
-        callbridge bench engine --random full --device cuda --slots 1
+        callbridge bench engine --random full --device cuda --slots 1,8,32,64
 
-        callbridge bench engine --random tiny --device cpu --json
+        callbridge bench engine --random tiny --device cpu --seconds 2 --json
     """
+    if model is not None and random is not None:
+        raise typer.BadParameter("give either --model or --random")
     settings = load_settings(device=device)
-    with personaplex(), Console(stderr=True).status("making the model and taking the time"):
+    with personaplex():
         from bridge.engine.personaplex.device import choose_device
-        from bridge.engine.personaplex.pace import measure_pace
+        from bridge.engine.personaplex.pace import measure
         from bridge.engine.personaplex.quantise import Weights
 
         where = choose_device(settings.device)
-        size = random or (ModelSize.TINY if where.type == "cpu" else ModelSize.FULL)
-        pace = measure_pace(size.value, where, slots=slots, weights=Weights(weights.value), steps=steps)
+        on_cpu = where.type == "cpu"
+        size = random or (ModelSize.TINY if on_cpu else ModelSize.FULL)
+        counts = _numbers("--slots", slots or ("1,2,4,8" if on_cpu else "1,2,4,8,16,32,64"), int, 256)
+        fills = _numbers("--fill", fill, float, 1.0)
+        console = Console(stderr=True)
+        with console.status("loading the model"):
+            measured = _model(model, size, where, Weights(weights.value))
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("measuring", total=None)
+            bench = measure(
+                measured,
+                name=model.name if model else size.value,
+                weights=Weights(weights.value),
+                slots=counts,
+                fills=fills,
+                seconds=seconds,
+                on_point=lambda done, total: progress.update(task, completed=done, total=total),
+            )
     if as_json:
-        typer.echo(json.dumps(pace.as_dict(), indent=1))
-        return
-    table = Table("Figure", "Value", title=f"{pace.model} model, {pace.slots} at once, on {pace.device}")
-    for name, value in pace.as_dict().items():
-        table.add_row(name, f"{value:.2f}" if isinstance(value, float) else str(value))
-    Console(highlight=False).print(table)
+        typer.echo(json.dumps(bench.as_dict(), indent=1))
+    else:
+        _show(bench)
+
+
+def _model(directory: Path | None, size: ModelSize, where: torch.device, weights: Weights) -> Model:
+    """The snapshot, or random weights, in the precision in which this device serves them."""
+    import torch
+
+    from bridge.engine.personaplex.config import Config
+    from bridge.engine.personaplex.device import load_on
+    from bridge.engine.personaplex.random_model import random_model, tiny_config
+
+    if where.type == "cpu":
+        torch.set_num_threads(1)  # as the engine does
+    if directory is not None:
+        return load_on(directory, str(where), weights)
+    tiny = size is ModelSize.TINY
+    dtype = torch.float32 if tiny and where.type == "cpu" else torch.bfloat16
+    return random_model(tiny_config() if tiny else Config(), where, dtype, weights=weights)
+
+
+def _show(bench: Bench) -> None:
+    title = f"{bench.model} model, {bench.weights}, on {bench.device}; ms"
+    parts = list(bench.points[0].parts_ms)
+    table = Table("Calls", "Fill", "Tick p50", "p99", *parts, "Launches", "KV, MB", "Limit", "× limit", title=title)
+    for point in bench.points:
+        table.add_row(
+            str(point.slots),
+            f"{point.fill:g}",
+            f"{point.tick_ms_p50:.2f}",
+            f"{point.tick_ms_p99:.2f}",
+            *(f"{point.parts_ms[part]:.2f}" for part in parts),
+            "–" if point.launches is None else str(point.launches),
+            f"{point.kv_bytes / 1e6:.1f}",
+            f"{point.bound_ms:.3g}",
+            f"{point.ratio:.1f}",
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for slots, fill in bench.left_out:
+        console.print(f"Not measured, for want of memory: {slots} calls with windows filled to {fill:g}.")
+    largest = bench.largest_in_time
+    console.print(f"Most calls whose p99 stays under {bench.budget_ms:g} ms: {'none' if largest is None else largest}.")
+
+
+def _numbers(option: str, text: str, kind: type[Number], most: Number) -> list[Number]:
+    """Numbers above 0 from a list with commas, in rising order."""
+    try:
+        numbers = sorted({kind(part) for part in text.split(",")})
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number <= most for number in numbers):
+        raise typer.BadParameter(f"{option} is {text!r}; it must be numbers above 0, at most {most}, with commas")
+    return numbers
 
 
 def _microseconds(work: Callable[[], object], rounds: int) -> float:

@@ -1,110 +1,266 @@
-"""How long a step takes, measured with random weights, beside the time in which the memory can be read."""
+"""How long a tick takes at a number of calls and a length of theirs, beside the time in which the memory can be read.
+
+Every point is measured twice: whole ticks as calls have them, then some ticks that stop after each part. Stopping makes
+a tick on a GPU longer, so that the parts may add up to more than the whole.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import quantiles
-from typing import Literal
+from itertools import product
+from statistics import median, quantiles
 
 import numpy as np
 import psutil
 import torch
 
-from bridge.engine.personaplex.capacity import BUDGET_MS, CODEC_BYTES, Load, bound_ms, known_bandwidth, load
-from bridge.engine.personaplex.config import Config
+from bridge.engine.personaplex.capacity import BUDGET_MS, Load, known_bandwidth, load
 from bridge.engine.personaplex.device import DeviceError, measure_bandwidth
+from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.quantise import Weights, has_fp8_units
-from bridge.engine.personaplex.random_model import random_model, tiny_config
-from bridge.engine.personaplex.runtime import Runtime
+from bridge.engine.personaplex.runtime import PARTS, Ruling, Runtime
+from bridge.engine.personaplex.slots import Snapshot
 
-Size = Literal["full", "tiny"]
+LEAST_TICKS = 10
+_WARM = 5
+"""Ticks before those that count: the first ones allocate, and libraries choose their kernels."""
+
+_ROOM = 0.95
+"""Share of the free memory that keys and values may take."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Milliseconds per step with all slots talking, over `steps` steps; `bound_ms` is the memory's limit.
+    """The ticks of `slots` calls that all talk, with windows filled to a share of `fill`. Times in milliseconds.
 
-    bytes_per_step: weights of the language model, and every slot's window, which is read whole. The codec comes on top
-    of it: at most 0.32 GB.
+    parts_ms: median of each of `runtime.PARTS`; `gate` is the copy of the candidates to the host and back. launches:
+    CUDA kernels of a tick, None on a CPU. memory_bytes: the greatest that torch held on a GPU, the process's on a CPU.
+    bound_ms: weights and filled windows at the device's bandwidth; the codec (0.32 GB) is left out. ratio: the median
+    tick in multiples of it.
     """
+
+    slots: int
+    fill: float
+    ticks: int
+    tick_ms_p50: float
+    tick_ms_p99: float
+    tick_ms_min: float
+    parts_ms: Mapping[str, float]
+    launches: int | None
+    memory_bytes: int
+    kv_bytes: int
+    bound_ms: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What was measured, and on what. `left_out`: points (slots, fill) for which the memory does not suffice."""
 
     device: str
     model: str
     weights: str
     dtype: str
-    slots: int
-    steps: int
-    step_ms_p50: float
-    step_ms_p99: float
-    step_ms_min: float
-    bound_ms: float
-    bytes_per_step: int
+    torch: str
     bandwidth_gb_per_s: float
     bandwidth_from: str
     budget_ms: float
-    load_seconds: float
-    torch: str
+    points: tuple[Pace, ...]
+    left_out: tuple[tuple[int, float], ...]
 
     @property
-    def real_time(self) -> bool:
-        """Whether 99 of 100 steps keep to the budget."""
-        return self.step_ms_p99 <= self.budget_ms
+    def largest_in_time(self) -> int | None:
+        """The most calls whose ticks keep to the budget, 99 of 100 of them, at every fill that was measured."""
+        late = {point.slots for point in self.points if point.tick_ms_p99 > self.budget_ms}
+        return max({point.slots for point in self.points} - late, default=None)
 
     def as_dict(self) -> dict[str, object]:
-        return {**asdict(self), "real_time": self.real_time}
+        return {**asdict(self), "largest_in_time": self.largest_in_time}
 
 
-def measure_pace(size: Size, device: torch.device, *, slots: int, weights: Weights, steps: int) -> Pace:
-    """Make a random model, let `slots` callers talk to it, and take the time of each step.
+def measure(
+    model: Model,
+    *,
+    name: str,
+    weights: Weights,
+    slots: Sequence[int],
+    fills: Sequence[float],
+    seconds: float,
+    on_point: Callable[[int, int], None] = lambda done, total: None,
+) -> Bench:
+    """Measure every number of slots with every fill (above 0, at most 1), each for some seconds.
 
-    The published size is computed in bfloat16, the tiny one on a CPU in float32. Raises `DeviceError` where the memory
-    does not suffice.
+    `on_point` is told how many of how many points are done. Raises `DeviceError` where the memory suffices for none.
     """
-    config = Config() if size == "full" else tiny_config()
-    dtype = torch.float32 if size == "tiny" and device.type == "cpu" else torch.bfloat16
+    device, dtype = model.device, model.lm.dtype
     units = weights is Weights.FP8 and dtype == torch.bfloat16 and has_fp8_units(device)
-    need = load(config.lm, weights, fp8_units=units, width=dtype.itemsize)
-    _check_memory(size, device, need, slots)
+    size = load(model.config.lm, weights, fp8_units=units, width=dtype.itemsize)
     bandwidth, source = _bandwidth(device)
-    started = time.perf_counter()
-    runtime = Runtime(random_model(config, device, dtype, weights=weights), slots)
-    loaded = time.perf_counter() - started
-    times = _times(runtime, steps)
-    percentiles = quantiles(times, n=100, method="inclusive")
-    return Pace(
+    wanted = list(product(slots, fills))
+    fitting = [(count, fill) for count, fill in wanted if _fits(device, size, count, fill)]
+    if not fitting:
+        raise DeviceError(f"{device} has too little memory free for the windows of {min(slots)} calls; try fewer slots")
+    points = []
+    with torch.inference_mode():
+        for done, (count, fill) in enumerate(fitting):
+            on_point(done, len(fitting))
+            points.append(_measure_point(model, count, fill, seconds, size, bandwidth))
+    on_point(len(fitting), len(fitting))
+    return Bench(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
-        model=size,
+        model=name,
         weights=weights.value if weights is not Weights.BF16 else str(dtype).removeprefix("torch."),
         dtype=str(dtype).removeprefix("torch."),
-        slots=slots,
-        steps=steps,
-        step_ms_p50=percentiles[49],
-        step_ms_p99=percentiles[98],
-        step_ms_min=min(times),
-        bound_ms=bound_ms(need, bandwidth, slots),
-        bytes_per_step=need.moved + slots * need.window,
+        torch=torch.__version__,
         bandwidth_gb_per_s=bandwidth / 1e9,
         bandwidth_from=source,
         budget_ms=BUDGET_MS,
-        load_seconds=loaded,
-        torch=torch.__version__,
+        points=tuple(points),
+        left_out=tuple(point for point in wanted if point not in fitting),
     )
 
 
-def _times(runtime: Runtime, steps: int, warm: int = 5) -> list[float]:
-    """Milliseconds of each step, until its sound is on the host. The first few, which allocate, do not count."""
-    rng = np.random.default_rng(0)
-    frame = runtime.model.config.mimi.frame_samples
-    frames = {slot: rng.normal(0, 0.05, frame).astype(np.float32) for slot in range(runtime.count)}
-    for slot in frames:
-        runtime.open(slot, None, seed=slot)
-    times = []
-    for _ in range(warm + steps):
+def _measure_point(model: Model, count: int, fill: float, seconds: float, size: Load, bandwidth: float) -> Pace:
+    laps = _Laps(model.device)
+    runtime = Runtime(model, count, on_part=laps)
+    calls = _Calls(runtime, fill)
+    for _ in range(_WARM):
+        calls.tick()
+    times = _times(calls, seconds)
+    for _ in range(max(LEAST_TICKS, len(times) // 10)):
+        calls.keep_fill()
+        laps.take(calls.tick)
+    bound = (size.moved + count * fill * size.window) / bandwidth * 1e3
+    percentiles = quantiles(times, n=100, method="inclusive")
+    return Pace(
+        slots=count,
+        fill=fill,
+        ticks=len(times),
+        tick_ms_p50=percentiles[49],
+        tick_ms_p99=percentiles[98],
+        tick_ms_min=min(times),
+        parts_ms=laps.medians(),
+        launches=_launches(calls.tick, model.device),
+        memory_bytes=_memory(model.device),
+        kv_bytes=runtime.kv_bytes_used,
+        bound_ms=bound,
+        ratio=percentiles[49] / bound,
+    )
+
+
+class _Calls:
+    """A call of noise in every slot, begun with a made-up prompt that fills its window to the share of `fill`."""
+
+    def __init__(self, runtime: Runtime, fill: float) -> None:
+        model, rng = runtime.model, np.random.default_rng(0)
+        self._runtime = runtime
+        self._prompt = _made_up_prompt(model, max(1, round(fill * model.config.lm.context)))
+        # Ticks until a call has grown by a sixteenth of a window; a full window does not grow.
+        self._span = model.config.lm.context // 16 if fill < 1 else None
+        self._ticks = 0
+        size = model.config.mimi.frame_samples
+        self._frames = {slot: rng.normal(0, 0.05, size).astype(np.float32) for slot in range(runtime.count)}
+        self._begin()
+
+    def tick(self) -> None:
+        self._runtime.step(self._frames, _let_stand)
+        self._ticks += 1
+
+    def keep_fill(self) -> None:
+        """Begin the calls anew where their windows have grown; their first tick, which does more, is made at once."""
+        if self._span is not None and self._ticks > self._span:
+            for slot in self._frames:
+                self._runtime.close(slot)
+            self._begin()
+            self.tick()
+
+    def _begin(self) -> None:
+        self._ticks = 0
+        for slot in self._frames:
+            self._runtime.open(slot, self._prompt, seed=slot)
+
+
+def _made_up_prompt(model: Model, frames: int) -> Snapshot:
+    config, device, dtype = model.config.lm, model.device, model.lm.dtype
+    kv = torch.randn(2, frames, config.num_heads, config.dim // config.num_heads, device=device).to(dtype)
+    columns = 2 * max(config.max_delay, 1)
+    return Snapshot(
+        kv=kv.expand(config.num_layers, -1, -1, -1, -1),
+        tokens=torch.zeros(config.rows, columns, dtype=torch.int64, device=device),
+        hidden=torch.zeros(config.dim, dtype=dtype, device=device),
+        frames=frames,
+    )
+
+
+def _let_stand(offered: Mapping[int, object]) -> dict[int, Ruling]:
+    """A gate that changes nothing: what is left of its part of a tick is the copy to the host and back."""
+    return {}
+
+
+def _times(calls: _Calls, seconds: float) -> list[float]:
+    """Milliseconds of each tick, until its sound is on the host; at least `LEAST_TICKS` of them."""
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < LEAST_TICKS or time.perf_counter() < end:
+        calls.keep_fill()
         started = time.perf_counter()
-        runtime.step(frames)
+        calls.tick()
         times.append((time.perf_counter() - started) * 1e3)
-    return times[warm:]
+    return times
+
+
+class _Laps:
+    """Times of the parts of a tick. Between `take`s it costs nothing and waits for nothing."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._last: float | None = None
+        self._times: dict[str, list[float]] = {part: [] for part in PARTS}
+
+    def __call__(self, part: str) -> None:
+        """A part has ended."""
+        if self._last is None:
+            return
+        now = self._now()
+        self._times[part].append((now - self._last) * 1e3)
+        self._last = now
+
+    def take(self, tick: Callable[[], None]) -> None:
+        self._last = self._now()
+        tick()
+        self._last = None
+
+    def medians(self) -> dict[str, float]:
+        return {part: median(times) for part, times in self._times.items()}
+
+    def _now(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
+
+
+def _launches(tick: Callable[[], None], device: torch.device) -> int | None:
+    """CUDA kernels and graphs that the host launches in one tick."""
+    if device.type != "cuda":
+        return None
+    activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profile:
+        tick()
+    return sum(int(event.count) for event in profile.key_averages() if "Launch" in event.key)
+
+
+def _memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return int(psutil.Process().memory_info().rss)
+
+
+def _fits(device: torch.device, size: Load, count: int, fill: float) -> bool:
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    # Pages are rounded up to buckets, and a layer is there twice while it grows.
+    return count * fill * size.window * 1.5 < free * _ROOM
 
 
 def _bandwidth(device: torch.device) -> tuple[float, str]:
@@ -113,13 +269,3 @@ def _bandwidth(device: torch.device) -> tuple[float, str]:
     if known is not None:
         return known, "data sheet"
     return measure_bandwidth(device, 1 << 28), "measured by copying"
-
-
-def _check_memory(size: Size, device: torch.device, need: Load, slots: int) -> None:
-    wanted = need.held + slots * need.window + (CODEC_BYTES if size == "full" else 0)
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    if wanted > free:
-        raise DeviceError(
-            f"the {size} model with {slots} slots needs {wanted / 1e9:.1f} GB, and {device} has "
-            f"{free / 1e9:.1f} GB free; try --random tiny, or fewer slots"
-        )

@@ -24,6 +24,9 @@ from bridge.engine.personaplex.weights import WeightsError
 
 Samples = NDArray[np.float32]
 
+PARTS = ("encode", "temporal", "gate", "depformer", "decode")
+"""The parts of a step, in order; `decode` ends with the sound on the host."""
+
 
 @dataclass(frozen=True)
 class Ruling:
@@ -58,9 +61,16 @@ class Spoken:
 class Runtime:
     """A model and a fixed number of slots. One thread owns it."""
 
-    def __init__(self, model: Model, slots: int, *, keep_prompt: bool = True) -> None:
+    def __init__(
+        self,
+        model: Model,
+        slots: int,
+        *,
+        keep_prompt: bool = True,
+        on_part: Callable[[str], None] = lambda part: None,
+    ) -> None:
         """keep_prompt: voice and persona stay in the window however long a call lasts; otherwise they slide out of it
-        with the rest (240 s at the published size)."""
+        with the rest (240 s at the published size). on_part: told the name of each of `PARTS` once it is launched."""
         codec, language = model.config.mimi, model.config.lm
         if (codec.num_codebooks, codec.quantizer.bins) != (language.codebooks, language.card):
             raise WeightsError(
@@ -69,6 +79,7 @@ class Runtime:
             )
         self.model = model
         self.count = slots
+        self._on_part = on_part
         self._slots = Slots(model.lm, slots, keep_prompt=keep_prompt, grow=True)
         self._positions: dict[int, int] = {}  # of open slots: how many have been listened to
         self._hearing = model.mimi.encode_stream(slots)
@@ -132,10 +143,14 @@ class Runtime:
             self._answer(self._mask(fresh), fresh, gate)
             self._fresh -= fresh
         self._grow(frames)
-        listen(self.model.lm, self._slots, self.model.mimi.encode(pcm, self._hearing, run), run)
+        heard = self.model.mimi.encode(pcm, self._hearing, run)
+        self._on_part("encode")
+        listen(self.model.lm, self._slots, heard, run)
         ahead, said, complete = self._answer(run, frames, gate)
         sound = self._decode(said, run & complete)
-        return self._deliver(frames, ahead, said, complete, sound)
+        delivered = self._deliver(frames, ahead, said, complete, sound)
+        self._on_part("decode")
+        return delivered
 
     @property
     def kv_bytes_used(self) -> int:
@@ -159,10 +174,13 @@ class Runtime:
         lm, slots = self.model.lm, self._slots
         drawn = noise(slots)
         offered = candidates(lm.text_logits(slots.hidden), slots, drawn)  # [B, CANDIDATES]
+        self._on_part("temporal")
         text, forced = offered[:, 0], None
         if gate is not None:
             text, forced = self._ruled(offered.tolist(), who, gate)
+        self._on_part("gate")
         said, complete = speak(lm, slots, text, run, drawn, forced)
+        self._on_part("depformer")
         return text, said, complete
 
     def _ruled(self, offered: list[list[int]], who: Collection[int], gate: Gate) -> tuple[Tensor, Tensor]:
