@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,10 @@ from bridge.facts.settings import Settings
 from bridge.server.app import Server
 
 ROOT = Path(__file__).parent.parent
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a script: what is ignored here would be ignored by the programs under test as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHOP = """\
 name: shop
