@@ -30,9 +30,10 @@ class PageTable:
 
     @property
     def bucket(self) -> int:
-        """Pages, counted from the first, that a step must look at: rounded up, so that few sizes occur."""
+        """Pages, counted from the first, that a step must look at: rounded up, so that few sizes occur, but never to more
+        than all slots can have."""
         last = max((page for pages in self._pages for page in pages), default=NOBODYS)
-        return bucket_of(last + 1)
+        return min(bucket_of(last + 1), 1 + len(self._pages) * self.per_slot)
 
     def reserve(self, slot: int, count: int) -> bool:
         """See to it that a slot has at least `count` pages; whether it got new ones. Raises `ValueError` above

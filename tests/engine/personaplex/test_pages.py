@@ -40,6 +40,13 @@ def test_pages_that_come_back_are_given_out_again_from_the_lowest() -> None:
     assert table.bucket == 8  # page 6 is still in use
 
 
+def test_no_more_memory_is_asked_for_than_all_full_windows_need() -> None:
+    table = PageTable(SLOTS, PER_SLOT)
+    for slot in range(SLOTS):
+        table.reserve(slot, PER_SLOT)
+    assert bucket_of(1 + SLOTS * PER_SLOT) > table.bucket == 1 + SLOTS * PER_SLOT
+
+
 def test_reserving_again_what_is_there_changes_nothing() -> None:
     table = PageTable(SLOTS, PER_SLOT)
     assert table.reserve(0, 3)
