@@ -30,7 +30,7 @@ class PageTable:
 
     @property
     def bucket(self) -> int:
-        """Pages, counted from the first, that a step must look at: rounded up, so that few sizes occur, but never to more
+        """Pages, counted from the first, that a step must look at: rounded up, so that few sizes occur, never to more
         than all slots can have."""
         last = max((page for pages in self._pages for page in pages), default=NOBODYS)
         return min(bucket_of(last + 1), 1 + len(self._pages) * self.per_slot)
