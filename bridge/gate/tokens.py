@@ -23,9 +23,6 @@ from bridge.gate.rules import Hit, Pattern
 from bridge.gate.topic import Review, TopicGate
 from bridge.gate.vocabulary import State, Vocabulary
 
-INSISTENCE: Final = 0.5
-"""Probability of forbidden tokens, of those offered, from which the gate takes over rather than choose another."""
-
 LATCH_FRAMES: Final = 100
 """After a refusal the model listens for the caller, but so many frames (8 s) at most."""
 
@@ -34,25 +31,29 @@ LATCH_FRAMES: Final = 100
 class Choice:
     """What becomes of one step: the `token` to say, or None where the gate takes over because of `stopped`.
 
-    Of the tokens that have been chosen and not been heard yet, the first `keep` are to be heard all the same: they are
-    what makes a harmless word of one that has been heard. `forbidden` are the tokens offered that must not be said,
-    with the phrases they would complete. `latched` where the model may not speak yet: its sound is to be silence.
+    The latest `drop` tokens chosen have not been heard, and must not be: those before them are heard, even where the
+    call would have had time to drop them, if they make a harmless word of one that has been heard. `forbidden` are the
+    tokens offered that must not be said, with the phrases they would complete. `latched` where the model may not speak
+    yet: its sound is to be silence.
     """
 
     token: int | None
     stopped: Pattern | None = None
     forbidden: tuple[tuple[int, Pattern], ...] = ()
     latched: bool = False
-    keep: int = 0
+    drop: int = 0
 
 
 class TokenGate:
     """One call's gate. See the module."""
 
     def __init__(
-        self, vocabulary: Vocabulary, topic: TopicGate, padding: int, *, hold: int = 0, insistence: float = INSISTENCE
+        self, vocabulary: Vocabulary, topic: TopicGate, padding: int, *, hold: int = 0, insistence: float = 0.5
     ) -> None:
-        """`topic` counts the refusals of the call; `padding` is the token that is said where the model must listen."""
+        """`topic` counts the refusals of the call; `padding` is the token that is said where the model must listen.
+
+        From a probability of `insistence` of forbidden tokens, of those offered, the gate takes over.
+        """
         self._vocabulary = vocabulary
         self._topic = topic
         self._padding = padding
@@ -63,9 +64,14 @@ class TokenGate:
         self._latch = 0
 
     @property
-    def keep(self) -> int:
-        """Tokens that must still be heard if the text is cut off now; see `Choice`."""
-        return self._armed.index(False)
+    def armed(self) -> bool:
+        """Whether the latest token must not be heard if no other follows: it ends a blocked phrase."""
+        return self._armed[-1]
+
+    @property
+    def drop(self) -> int:
+        """Tokens that must not be heard if the text is cut off now; see `Choice`."""
+        return len(self._armed) - 1 - self._armed.index(False)
 
     def choose(self, tokens: Sequence[int], weights: Sequence[float], *, caller_speaks: bool = False) -> Choice:
         """Choose one of the tokens offered, in the order in which they would be drawn; it counts as said.
@@ -90,7 +96,7 @@ class TokenGate:
         refused = tuple(forbidden)
         if chosen is None or (refused and likely >= self._insistence * sum(weights)):
             stopped = max(refused, key=lambda pair: len(pair[1].letters))[1]
-            return Choice(None, stopped, refused, keep=self.keep)
+            return Choice(None, stopped, refused, drop=self.drop)
         token, self._state = chosen
         self._armed.append(self._state.armed is not None)
         return Choice(token, forbidden=refused)

@@ -43,7 +43,7 @@ def try_pieces(persona: Persona, rules: Rules, pieces: Sequence[Piece], hold: in
     for at, token in enumerate(offered):
         choice = gate.choose([token], [1.0])
         if choice.stopped is not None:
-            heard = max(0, at - hold - 1) + choice.keep
+            heard = at - choice.drop
             refusal = gate.take_over(choice.stopped, 0, "").text
             return _stopped([_shown(piece) for piece in pieces[: at + 1]], heard, choice.stopped, refusal)
     return Trial(tuple(Judged(_shown(piece), "pass") for piece in pieces), len(pieces))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from bridge.facts.formats import FRAME_MS
 from bridge.gate.letters import read
 from bridge.persona.consistency import blocked_phrases, usable_rules
 from bridge.persona.document import Document
@@ -46,6 +47,11 @@ def advice(document: Document, persona: Persona | None) -> Iterator[Problem]:
         )
         yield document.problem(
             ("information",), what, "this concerns PersonaPlex only; `callbridge persona prompt` shows it"
+        )
+    if persona.gate.hold:
+        what = f"PersonaPlex is heard {persona.gate.hold * FRAME_MS} ms later, all the time"
+        yield document.problem(
+            ("gate", "hold"), what, "that is what keeping the beginning of a blocked phrase back costs"
         )
     if not persona.language.startswith("en"):
         what = f"{persona.language!r}: the CPU engine understands English only"

@@ -105,6 +105,17 @@ class Sampling(Closed):
     audio_top_k: int = Field(default=250, ge=1, le=256)
 
 
+class Gate(Closed):
+    """How the topic gate treats a model that speaks while it writes.
+
+    `hold` frames of 80 ms are heard later, so that what has been begun need not be heard; `insistence` is the
+    probability of blocked continuations from which the refusal is spoken rather than another word chosen.
+    """
+
+    hold: int = Field(default=0, ge=0, le=4)
+    insistence: float = Field(default=0.5, gt=0.0, le=1.0)
+
+
 class Persona(Closed):
     """One business on the telephone. `name` is the file's name without `.yaml`.
 
@@ -128,6 +139,7 @@ class Persona(Closed):
     blocked: tuple[BlockedTopic, ...] = ()
     refusal: Line
     after_refusals: AfterRefusals = AfterRefusals()
+    gate: Gate = Gate()
 
     transfer: PhoneNumber | None = None
     transfer_say: Line = "One moment, I'm putting you through."

@@ -83,7 +83,12 @@ def test_with_personaplex_the_tokens_are_the_models_and_the_beginning_of_a_phras
 
 def test_people_get_a_line_for_each_token() -> None:
     output = run("test", "--persona", DENTAL, "--text", "Take an antibiotic").output
-    assert "pass    ' Take'\nforbid  ' an'  antibiotic*\nrefuse  ' antibiotic'  antibiotic*\nblocked (antibiotic*): " in output
+    assert output.splitlines()[:3] == [
+        "pass    ' Take'",
+        "forbid  ' an'  antibiotic*",
+        "refuse  ' antibiotic'  antibiotic*",
+    ]
+    assert output.splitlines()[3].startswith("blocked (antibiotic*): I'm sorry")
 
 
 def test_a_persona_that_is_not_there_is_told() -> None:

@@ -63,7 +63,7 @@ class Line:
         self.chosen.append(choice.token)
         if choice.token is None:
             assert choice.stopped is not None
-            self.end(choice.keep)
+            self.end(choice.drop)
             self.gate.take_over(choice.stopped, 0, "")
             self.heard.append([])
             return
@@ -71,7 +71,9 @@ class Line:
         while len(self._waiting) > self._hold + 1:
             self.heard[-1].append(self._waiting.popleft())
 
-    def end(self, keep: int) -> None:
-        """Let the first `keep` tokens that wait be heard, and none of the others."""
-        self.heard[-1] += list(self._waiting)[:keep]
+    def end(self, drop: int) -> None:
+        """Let what waits be heard, except the latest `drop` tokens."""
+        waiting = list(self._waiting)
+        assert drop <= len(waiting)
+        self.heard[-1] += waiting[: len(waiting) - drop]
         self._waiting.clear()

@@ -213,3 +213,9 @@ def test_no_damage_to_a_good_file_makes_the_check_fail(data: st.DataObject) -> N
     for problem in report.problems + report.warnings:
         assert 1 <= problem.line <= GOOD.count("\n") + 14
         assert problem.what
+
+
+def test_check_states_what_holding_the_agent_back_costs() -> None:
+    warnings = examine(GOOD + "gate:\n  hold: 3\n", "shop").warnings
+    told = [(warning.where, warning.what) for warning in warnings]
+    assert ("gate, hold", "PersonaPlex is heard 240 ms later, all the time") in told

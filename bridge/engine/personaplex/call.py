@@ -1,9 +1,10 @@
 """One call: which text its agent may say next, and what each frame means to the call.
 
 For every frame the model offers its next text tokens, and `rule` decides, before any sound of them exists. In this
-order: silence, where the call is about to end or a refusal to begin; a line that is to be said; what the model wants,
-if the topic gate lets it pass.
-Decisions run one frame ahead of the sound: each waits in `_decided` until its frame is there.
+order: silence, where the call is about to end or a refusal to begin; a line that is to be said; what the topic gate
+lets pass of what the model wants.
+Decisions run one frame ahead of the sound: each waits in `_decided` until its frame is there, and with it in `_held`
+for as many frames as the persona's gate holds back. Where the gate takes over, what has not been delivered is dropped.
 """
 
 from __future__ import annotations
@@ -11,24 +12,23 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from bridge.engine.hearing.scribe import Listener
 from bridge.engine.interface import Frame
 from bridge.engine.personaplex.config import PAD
-from bridge.engine.personaplex.runtime import Ruling, Spoken
+from bridge.engine.personaplex.runtime import Offer, Ruling, Samples, Spoken
 from bridge.engine.personaplex.script import Script, words_of
 from bridge.engine.personaplex.tokeniser import TextStream, Tokeniser
-from bridge.engine.personaplex.words import WordGate
 from bridge.facts.formats import FRAME_MS
 from bridge.facts.speech import AgentFrame, Verdict, Wish
-from bridge.gate.rules import Rules
-from bridge.gate.topic import Review, TopicGate
+from bridge.gate.rules import Pattern
+from bridge.gate.tokens import Choice, TokenGate
+from bridge.gate.topic import TopicGate
+from bridge.gate.vocabulary import Vocabulary
 from bridge.persona.schema import Persona
 
 log = logging.getLogger(__name__)
@@ -45,26 +45,36 @@ _HUSH: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """What a frame will say: its text, the utterance it belongs to, whether a line of ours is being said."""
+    """What a frame will say: its text, the utterance it belongs to, whether a line of ours is being said.
+
+    `dropped` where nobody may hear it; `verdict` where it is the first that the gate keeps from being heard.
+    """
 
     text: str = ""
     turn: int = 0
     ours: bool = False
     wish: Wish | None = None
+    dropped: bool = False
+    verdict: Verdict | None = None
 
 
 class Call:
     """See the module. Belongs to the thread that steps."""
 
-    def __init__(self, persona: Persona, rules: Rules, tokeniser: Tokeniser, listener: Listener | None) -> None:
+    def __init__(
+        self, persona: Persona, vocabulary: Vocabulary, tokeniser: Tokeniser, listener: Listener | None
+    ) -> None:
         """Begin with consent notice and greeting. `listener` hears the caller's words, if anybody wants them."""
         self._persona = persona
         self._tokeniser = tokeniser
         self._stream = TextStream(tokeniser)
-        self._gate = WordGate(TopicGate(rules, persona.refusal, persona.after_refusals))
+        topic = TopicGate(vocabulary.rules, persona.refusal, persona.after_refusals)
+        held, insistence = persona.gate.hold, persona.gate.insistence
+        self._gate = TokenGate(vocabulary, topic, PAD, hold=held, insistence=insistence)
+        self._caller_speaking = False
         self._listener = listener
         self._line: Script | None = None
-        self._next_line: Script | None = None
+        self._next_line: tuple[str, Script] | None = None
         self._hush = 0  # positions of silence still to come
         self._ending: Wish | None = None
         self._failed = False
@@ -72,34 +82,40 @@ class Call:
         self._turn = 0
         self._pause = _PAUSE_FRAMES  # frames since the latest text
         self._decided: deque[_Decided] = deque()  # two at most
-        self._verdicts: list[Verdict] = []
+        self._held: deque[tuple[_Decided, Samples | None]] = deque([(_Decided(), None)] * held)
+        self._stopped: Verdict | None = None  # of the frame that is decided on
         self.say(f"{persona.consent or ''} {persona.greeting}", None)
 
     # -- before the sound
 
-    def rule(self, offered: Sequence[int]) -> Ruling:
-        """Decide on the text of the next frame. `offered`: tokens in the order in which the model would say them."""
+    def rule(self, offer: Offer) -> Ruling:
+        """Decide on the text of the next frame, of which the model offers some."""
         try:
-            ruling, decided = self._decide(offered)
+            ruling, decided = self._decide(offer)
         except Exception as error:
             # The step serves other calls too, and is half done: it must go on. This call is ended, in order.
             self._fail(error)
             ruling, decided = _silence()
-        self._decided.append(decided)
+        self._decided.append(replace(decided, verdict=self._stopped))
+        self._stopped = None
         return ruling
 
-    def _decide(self, offered: Sequence[int]) -> tuple[Ruling, _Decided]:
+    def _decide(self, offer: Offer) -> tuple[Ruling, _Decided]:
         if self._ending:
             return _silence()
         if self._hush:
             self._hush -= 1
             return _silence()
         if self._line is None and self._next_line is not None:
-            self._begin(self._next_line)
+            text, line = self._next_line
             self._next_line = None
+            if self._gate.armed:
+                self._drop(1)
+            self._gate.spoke(text)
+            self._begin(line)
         if self._line is not None:
-            return self._recite(self._line, offered[0])
-        return self._speak(offered[0])
+            return self._recite(self._line, offer.tokens[0])
+        return self._speak(offer)
 
     def _begin(self, line: Script) -> None:
         self._line = line
@@ -116,23 +132,55 @@ class Call:
         self._ending = line.wish
         return Ruling(token), _Decided(text, turn, ours=True, wish=line.wish)
 
-    def _speak(self, token: int) -> tuple[Ruling, _Decided]:
-        text = self._stream.feed(token)
-        review = self._gate.review(text, (self._frames + len(self._decided)) * FRAME_MS)
-        if review.verdict is not None:
-            self._refuse(review, review.verdict, text)
+    def _speak(self, offer: Offer) -> tuple[Ruling, _Decided]:
+        choice = self._gate.choose(offer.tokens, offer.chances, caller_speaks=self._caller_speaking)
+        if choice.latched:
+            return Ruling(PAD, silent=True), _Decided(turn=self._turn)
+        if choice.token is None:
+            self._refuse(choice)
             return _silence()
-        return Ruling(), _Decided(text, self._turn_of(text))
+        return Ruling(choice.token), self._said(self._stream.feed(choice.token))
 
-    def _refuse(self, review: Review, verdict: Verdict, stopped: str) -> None:
-        """Instead of the piece that was stopped: silence, then the refusal.
+    def _said(self, text: str) -> _Decided:
+        return _Decided(text, self._turn_of(text))
 
-        A frame whose text was decided before and has not been delivered is silenced as well: it may begin the phrase.
+    def _refuse(self, choice: Choice) -> None:
+        """Drop what the gate says has not been heard and must not be; say the refusal, after a silence.
+
+        A model that is stopped at the end of a word has been stopped by what would come behind it.
         """
-        unheard = "".join(decided.text for decided in self._decided)
-        self._verdicts.append(msgspec.structs.replace(verdict, withheld=unheard + stopped))
+        assert choice.stopped is not None
+        unheard = self._drop(choice.drop) + self._text_of(choice, choice.stopped)
+        at_ms = (self._frames + len(self._held) + len(self._decided) - choice.drop) * FRAME_MS
+        review = self._gate.take_over(choice.stopped, at_ms, unheard)
+        self._report(review.verdict, choice.drop)
         self._hush = _HUSH - 1
         self._begin(Script(words_of(self._tokeniser, review.text), review.wish))
+
+    def _drop(self, count: int) -> str:
+        """Let nobody hear the latest frames that were decided on; their text."""
+        waiting = [decided for decided, _ in self._held] + list(self._decided)
+        kept, dropped = waiting[: len(waiting) - count], waiting[len(waiting) - count :]
+        self._replace([*kept, *(replace(decided, dropped=True) for decided in dropped)])
+        return "".join(decided.text for decided in dropped)
+
+    def _report(self, verdict: Verdict | None, dropped: int) -> None:
+        """Send a verdict with the first frame that was dropped, or with the one that is being decided on."""
+        if not dropped:
+            self._stopped = verdict
+            return
+        waiting = [decided for decided, _ in self._held] + list(self._decided)
+        waiting[-dropped] = replace(waiting[-dropped], verdict=verdict)
+        self._replace(waiting)
+
+    def _replace(self, waiting: list[_Decided]) -> None:
+        self._held = deque((decided, sound) for decided, (_, sound) in zip(waiting, self._held, strict=False))
+        self._decided = deque(waiting[len(self._held) :])
+
+    def _text_of(self, choice: Choice, stopped: Pattern) -> str:
+        """The piece that would have completed the phrase."""
+        token = next(token for token, pattern in choice.forbidden if pattern is stopped)
+        return self._stream.feed(token)  # the stream is not used again: a line follows
 
     def _turn_of(self, text: str) -> int:
         """The utterance that a frame's text belongs to."""
@@ -154,23 +202,25 @@ class Call:
 
     def frame(self, heard: Frame, spoken: Spoken) -> AgentFrame:
         """What the caller gets for a frame."""
-        decided = self._decided.popleft()
-        verdicts, self._verdicts = tuple(self._verdicts), []
+        self._held.append((self._decided.popleft(), spoken.pcm))
+        decided, sound = self._held.popleft()
         self._frames += 1
-        caller_speaking = _loud(heard)
+        self._caller_speaking = _loud(heard)
         if self._listener is not None:
             self._listener.push(heard)
-            caller_speaking = self._listener.speaking
-        sound = spoken.pcm if spoken.pcm is not None and not verdicts and not self._failed else None
+            self._caller_speaking = self._listener.speaking
+        silent = sound is None or decided.dropped or self._failed
         return AgentFrame(
-            pcm=b"" if sound is None else sound.tobytes(),
-            text="" if sound is None else decided.text,
+            pcm=b"" if sound is None or silent else sound.tobytes(),
+            text="" if silent else decided.text,
             turn=decided.turn,
             caller=self._listener.take() if self._listener else (),
-            caller_speaking=caller_speaking,
-            agent_speaking=decided.ours or self._line is not None or (sound is not None and _loud(sound)),
-            verdicts=verdicts,
-            flush=bool(verdicts),
+            caller_speaking=self._caller_speaking,
+            agent_speaking=decided.ours
+            or self._line is not None
+            or (not silent and sound is not None and _loud(sound)),
+            verdicts=() if decided.verdict is None else (decided.verdict,),
+            flush=decided.verdict is not None,
             wish=self._ending if self._failed else decided.wish,
         )
 
@@ -178,8 +228,7 @@ class Call:
 
     def say(self, text: str, wish: Wish | None) -> None:
         """Say a line of the bridge's own: after the one that is being said, instead of another that waits."""
-        self._next_line = Script(words_of(self._tokeniser, text), wish)
-        self._gate.spoke(text)
+        self._next_line = text, Script(words_of(self._tokeniser, text), wish)
 
     def press(self) -> None:
         """A key was pressed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from bridge.engine.interface import Frame, Seat
 from bridge.engine.personaplex.call import Call
 from bridge.engine.personaplex.config import PAD, PersonaPlexError, Sampling
 from bridge.engine.personaplex.model import Model
-from bridge.engine.personaplex.runtime import Ruling, Runtime
+from bridge.engine.personaplex.runtime import Offer, Ruling, Runtime
 from bridge.engine.personaplex.slots import Snapshot, check_sampling
 from bridge.engine.personaplex.tokeniser import Tokeniser
 from bridge.engine.personaplex.voice_files import read_voice
@@ -30,7 +30,8 @@ from bridge.engine.personaplex.voices import find_voice
 from bridge.facts.errors import EngineError
 from bridge.facts.formats import FRAME_MS, MODEL_FRAME
 from bridge.facts.speech import AgentFrame, Wish
-from bridge.gate.rules import Rules, compile_rules
+from bridge.gate.rules import compile_rules
+from bridge.gate.vocabulary import Vocabulary
 from bridge.persona.prompt import model_prompt
 from bridge.persona.schema import Persona
 
@@ -50,7 +51,7 @@ class _Prepared:
 
     prompt: _Prompt
     snapshot: Snapshot
-    rules: Rules
+    vocabulary: Vocabulary
     sampling: Sampling
 
 
@@ -81,6 +82,7 @@ class PersonaPlexEngine:
             )
         self._model = model
         self._tokeniser: Tokeniser = model.tokeniser
+        self._pieces = [model.tokeniser.piece(token) for token in range(model.config.lm.text_card)]
         self._model_dir, self._custom_voice_dir = model_dir, custom_voice_dir
         self._closing_tag = closing_tag
         self._prompt_bytes = prompt_bytes
@@ -113,7 +115,7 @@ class PersonaPlexEngine:
         listener = None
         if self._scribe is not None and seat.caller_transcript:
             listener = self._scribe.listen(seat.persona.listening.wait_ms)
-        self._calls[slot] = Call(seat.persona, prepared.rules, self._tokeniser, listener)
+        self._calls[slot] = Call(seat.persona, prepared.vocabulary, self._tokeniser, listener)
 
     def step(self, frames: Mapping[int, Frame]) -> dict[int, AgentFrame]:
         """Take a caller frame for each of some slots; all slots are computed."""
@@ -147,8 +149,8 @@ class PersonaPlexEngine:
         if self._scribe is not None:
             self._scribe.shutdown()
 
-    def _rule(self, offered: Mapping[int, Sequence[int]]) -> dict[int, Ruling]:
-        return {slot: self._calls[slot].rule(tokens) for slot, tokens in offered.items()}
+    def _rule(self, offered: Mapping[int, Offer]) -> dict[int, Ruling]:
+        return {slot: self._calls[slot].rule(offer) for slot, offer in offered.items()}
 
     def _warm_up(self) -> None:
         """What libraries and devices put off until they are first used shall not be put off until the first call."""
@@ -174,11 +176,11 @@ class PersonaPlexEngine:
         chosen = persona.sampling
         sampling = Sampling(chosen.text_temperature, chosen.text_top_k, chosen.audio_temperature, chosen.audio_top_k)
         check_sampling(sampling)
-        rules = compile_rules(persona.blocked)
+        vocabulary = Vocabulary(compile_rules(persona.blocked), self._pieces)
         voice = find_voice(persona.voice, self._model_dir, self._custom_voice_dir).path
         assert voice is not None
         prompt = _Prompt(voice, voice.stat().st_mtime_ns, model_prompt(persona, self._closing_tag))
-        return _Prepared(prompt, self._snapshot(prompt), rules, sampling)
+        return _Prepared(prompt, self._snapshot(prompt), vocabulary, sampling)
 
     def _snapshot(self, prompt: _Prompt) -> Snapshot:
         """The prompt taken in, unless a persona with the same one has been prepared."""

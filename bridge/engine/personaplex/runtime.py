@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from bridge.engine.personaplex.config import Sampling
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.prompt import Voice, lay_out, prefill
 from bridge.engine.personaplex.slots import Slots, Snapshot, check_sampling
-from bridge.engine.personaplex.step import candidates, listen, noise, speak
+from bridge.engine.personaplex.step import candidates, chances, listen, noise, speak
 from bridge.engine.personaplex.weights import WeightsError
 
 Samples = NDArray[np.float32]
@@ -41,8 +42,15 @@ class Ruling:
     silent: bool = False
 
 
-# {slot: text tokens in the order in which they would be drawn} → a ruling for each slot that is not to go its own way
-Gate = Callable[[Mapping[int, Sequence[int]]], Mapping[int, Ruling]]
+class Offer(NamedTuple):
+    """What a gate is shown of one call: text tokens in the order in which they would be drawn, and their chances."""
+
+    tokens: Sequence[int]
+    chances: Sequence[float]
+
+
+# {slot: what it might say} → a ruling for each slot that is not to go its own way
+Gate = Callable[[Mapping[int, Offer]], Mapping[int, Ruling]]
 
 
 @dataclass(frozen=True)
@@ -173,20 +181,23 @@ class Runtime:
         """Choose and speak for the slots that run. → text [B], the frame now complete [B, 1 + codebooks], whether."""
         lm, slots = self.model.lm, self._slots
         drawn = noise(slots)
-        offered = candidates(lm.text_logits(slots.hidden), slots, drawn)  # [B, CANDIDATES]
+        logits = lm.text_logits(slots.hidden)
+        offered = candidates(logits, slots, drawn)  # [B, CANDIDATES]
         self._on_part("temporal")
         text, forced = offered[:, 0], None
         if gate is not None:
-            text, forced = self._ruled(offered.tolist(), who, gate)
+            likely = chances(logits, slots, offered)
+            offers = list(map(Offer, offered.tolist(), likely.tolist()))
+            text, forced = self._ruled(offers, who, gate)
         self._on_part("gate")
         said, complete = speak(lm, slots, text, run, drawn, forced)
         self._on_part("depformer")
         return text, said, complete
 
-    def _ruled(self, offered: list[list[int]], who: Collection[int], gate: Gate) -> tuple[Tensor, Tensor]:
+    def _ruled(self, offers: list[Offer], who: Collection[int], gate: Gate) -> tuple[Tensor, Tensor]:
         """The gate's text [B], and the audio it forces [B, codebooks], −1 where free."""
-        rulings = gate({slot: tuple(offered[slot]) for slot in sorted(who)})
-        text, silent = [row[0] for row in offered], [False] * self.count
+        rulings = gate({slot: offers[slot] for slot in sorted(who)})
+        text, silent = [offer.tokens[0] for offer in offers], [False] * self.count
         for slot, ruling in rulings.items():
             if ruling.text is not None:
                 if not 0 <= ruling.text < self.model.config.lm.text_card:

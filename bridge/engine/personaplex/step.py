@@ -23,8 +23,11 @@ from bridge.engine.personaplex.lm import LanguageModel
 from bridge.engine.personaplex.sampling import draw, gumbel_noise
 from bridge.engine.personaplex.slots import Slots
 
-# Text tokens that a gate is offered for each call, in the order in which they would be drawn.
-CANDIDATES = 8
+# Text tokens that a gate is offered for each call, in the order in which they would be drawn: the top-k as trained.
+CANDIDATES = 25
+
+# Temperature at which the likelihood of candidates is given where sampling is greedy: all of it is the first one's.
+_COLDEST = 0.01
 
 # (codebook, float32 logits [B, card]): sees the depformer's logits as they are made
 Watch = Callable[[int, Tensor], None]
@@ -51,6 +54,14 @@ def candidates(logits: Tensor, slots: Slots, noise: Tensor) -> Tensor:
     """
     allowed = logits.masked_fill(slots.forbidden, float("-inf"))
     return draw(allowed, noise[:, 0], slots.temperature[:, 0], slots.top_k[:, 0], CANDIDATES)
+
+
+def chances(logits: Tensor, slots: Slots, offered: Tensor) -> Tensor:
+    """How likely each of the candidates is to be drawn, among them: float32 [B, CANDIDATES]."""
+    temperature = slots.temperature[:, :1].clamp_min(_COLDEST)
+    rank = torch.arange(offered.shape[1], device=offered.device)
+    scaled = logits.gather(1, offered) / temperature
+    return scaled.masked_fill(rank >= slots.top_k[:, :1], float("-inf")).softmax(dim=-1)
 
 
 def speak(

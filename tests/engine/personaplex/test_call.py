@@ -9,11 +9,12 @@ from bridge.engine.personaplex import call as module
 from bridge.engine.personaplex.call import Call
 from bridge.engine.personaplex.config import EPAD, PAD
 from bridge.engine.personaplex.model import Model
-from bridge.engine.personaplex.runtime import Ruling, Spoken
+from bridge.engine.personaplex.runtime import Offer, Ruling, Spoken
 from bridge.engine.personaplex.tokeniser import Tokeniser
 from bridge.facts.speech import AgentFrame
 from bridge.gate.rules import compile_rules
-from bridge.persona.schema import AfterRefusals, BlockedTopic, Persona
+from bridge.gate.vocabulary import Vocabulary
+from bridge.persona.schema import AfterRefusals, BlockedTopic, Gate, Persona
 
 QUIET, LOUD = np.zeros(1920, np.float32), np.full(1920, 0.1, np.float32)
 PERSONA = Persona(
@@ -44,7 +45,7 @@ class Model80ms:
 
     def step(self, *wanted: int, heard: np.ndarray = QUIET, sound: np.ndarray = LOUD) -> AgentFrame:
         for token in wanted if self.text else (*wanted, *wanted):  # the first step decides on two frames
-            ruling = self.call.rule((token, 98, 99))
+            ruling = self.call.rule(Offer((token, 98, 99), (0.9, 0.05, 0.05)))
             self.rulings.append(ruling)
             self.text.append(token if ruling.text is None else ruling.text)
         return self.call.frame(heard, Spoken(sound, self.text[-2], self.text[-1]))
@@ -61,7 +62,12 @@ class Model80ms:
 
 
 def begin(tokeniser: Tokeniser, persona: Persona = PERSONA) -> Model80ms:
-    return Model80ms(Call(persona, compile_rules(persona.blocked), tokeniser, None))
+    pieces = [tokeniser.piece(token) for token in range(len(tokeniser))]
+    return Model80ms(Call(persona, Vocabulary(compile_rules(persona.blocked), pieces), tokeniser, None))
+
+
+def blocking(*words: str) -> Persona:
+    return PERSONA.model_copy(update={"blocked": (BlockedTopic(topic="t", words=words),)})
 
 
 def said(frames: list[AgentFrame]) -> str:
@@ -91,14 +97,13 @@ def test_text_after_a_pause_is_another_utterance(tokeniser: Tokeniser) -> None:
     assert [frame.turn for frame in frames if frame.text.strip()] == [2, 2, 3]
 
 
-def test_blocked_word_never_stands_in_the_models_text(tokeniser: Tokeniser) -> None:
+def test_blocked_word_is_stopped_before_its_last_piece_is_heard(tokeniser: Tokeniser) -> None:
     model = begin(tokeniser)
     model.greet()
     *pieces, last = tokeniser.encode("ibuprofen")
     before = len(model.text)
     frames = model.steps([*pieces, last, *[PAD] * 100])
-    assert model.text[before : before + len(pieces)] == pieces
-    assert last not in model.text[before + len(pieces) : before + len(pieces) + 3]
+    assert model.text[before : before + len(pieces) + 4] == [*pieces, last, PAD, PAD, PAD]
     (verdict,) = (verdict for frame in frames for verdict in frame.verdicts)
     assert (verdict.phrase, verdict.topic, verdict.action, verdict.speaker) == (
         "ibuprofen",
@@ -106,8 +111,9 @@ def test_blocked_word_never_stands_in_the_models_text(tokeniser: Tokeniser) -> N
         "refuse",
         "agent",
     )
-    assert verdict.withheld == "".join(str(tokeniser.piece(token)) for token in (pieces[-1], last))
+    assert verdict.withheld == tokeniser.piece(last)
     spoken = said(frames)
+    assert spoken.startswith("".join(str(tokeniser.piece(token)) for token in pieces).strip())
     assert spoken.endswith("I can't talk about that.")
     assert "ibuprofen" not in spoken
 
@@ -115,7 +121,7 @@ def test_blocked_word_never_stands_in_the_models_text(tokeniser: Tokeniser) -> N
 def test_refusal_clears_what_was_sent_and_is_parted_by_silence(tokeniser: Tokeniser) -> None:
     model = begin(tokeniser)
     model.greet()
-    pieces = tokeniser.encode("ibuprofen")
+    pieces = [*tokeniser.encode("ibuprofen"), PAD]
     frames = model.steps(pieces)
     assert [frame.flush for frame in frames] == [False] * (len(pieces) - 1) + [True]
     assert frames[-1].pcm == b"" and frames[-1].text == ""
@@ -129,7 +135,7 @@ def test_verdict_stands_at_the_time_of_the_sound_it_prevented(tokeniser: Tokenis
     model = begin(tokeniser)
     delivered = len(model.greet())
     pieces = tokeniser.encode("ibuprofen")
-    (verdict,) = model.steps(pieces)[-1].verdicts
+    (verdict,) = model.steps([*pieces, PAD])[-1].verdicts
     assert verdict.at_ms == 80 * (delivered + len(pieces))
 
 
@@ -137,7 +143,7 @@ def test_too_many_refusals_end_the_call_once_the_last_line_has_been_heard(tokeni
     after = AfterRefusals(count=1, action="hangup", say="Goodbye.")
     model = begin(tokeniser, PERSONA.model_copy(update={"after_refusals": after}))
     model.greet()
-    frames = model.steps(tokeniser.encode("ibuprofen"))
+    frames = model.steps([*tokeniser.encode("ibuprofen"), PAD])
     assert frames[-1].verdicts[0].action == "hangup"
     frames = model.steps([98] * 100)
     assert [frame.wish for frame in frames if frame.wish] == ["hangup"]
@@ -187,12 +193,64 @@ def test_fault_in_one_call_ends_that_call_in_order_and_says_nothing_private(
     model = begin(tokeniser, PERSONA.model_copy(update={"transfer": transfer}))
     model.greet()
 
-    def fail(*given: object) -> None:
+    def fail(*given: object, **named: object) -> None:
         raise RuntimeError("something that was said")
 
-    monkeypatch.setattr(module.WordGate, "review", fail)
+    monkeypatch.setattr(module.TokenGate, "choose", fail)
     frame = model.step(98)
     assert (frame.wish, frame.pcm, frame.text) == (wish, b"", "")
     assert model.rulings[-1] == Ruling(PAD, silent=True)
     assert model.step(98).pcm == b""
     assert "RuntimeError" in caplog.text and "said" not in caplog.text
+
+
+def test_word_that_grows_out_of_a_blocked_one_is_heard(tokeniser: Tokeniser) -> None:
+    mor, ning = (next(i for i in range(179) if tokeniser.piece(i) == piece) for piece in (" mor", "ning"))
+    model = begin(tokeniser, blocking("mor"))
+    model.greet()
+    frames = model.steps([mor, ning, PAD, PAD])
+    assert said(frames) == "morning"
+    assert not any(frame.flush for frame in frames)
+
+
+def test_hold_delays_the_agent_and_keeps_the_beginning_of_a_phrase_from_being_heard(tokeniser: Tokeniser) -> None:
+    heard = []
+    for hold in (0, 4):
+        model = begin(tokeniser, PERSONA.model_copy(update={"gate": Gate(hold=hold)}))
+        first = [frame.text for frame in model.greet()].index(" Calls")
+        frames = model.steps([*tokeniser.encode("ibuprofen"), *[PAD] * 100])
+        heard.append((first, said(frames).removesuffix(PERSONA.refusal).strip()))
+        (verdict,) = (verdict for frame in frames for verdict in frame.verdicts)
+        assert verdict.withheld == "ibuprofen"[len(heard[-1][1]) :]
+    assert heard[1][0] - heard[0][0] == 4
+    assert len(heard[1][1]) < len(heard[0][1]) < len("ibuprofen")
+
+
+def test_after_a_refusal_the_model_does_not_go_on_until_the_caller_speaks(tokeniser: Tokeniser) -> None:
+    model, word = begin(tokeniser), tokeniser.encode("you")[-1]
+    model.greet()
+    model.steps([*tokeniser.encode("ibuprofen"), *[PAD] * 80])
+    frames = model.steps([word] * 5)
+    assert not any(frame.text or (frame.agent_speaking and not frame.pcm) for frame in frames)
+    assert model.rulings[-1] == Ruling(PAD, silent=True)
+    model.step(PAD, heard=LOUD)
+    assert said(model.steps([word, word])) == str(tokeniser.piece(word)).strip()
+
+
+def test_unlikely_blocked_piece_gives_way_to_the_next_one(tokeniser: Tokeniser) -> None:
+    ibu = begin(tokeniser, blocking("mor*"))
+    ibu.greet()
+    mor, you = (next(i for i in range(179) if tokeniser.piece(i) == piece) for piece in (" mor", " you"))
+    assert ibu.call.rule(Offer((mor, you), (0.3, 0.7))) == Ruling(you)
+    assert ibu.call.rule(Offer((mor, you), (0.7, 0.3))) == Ruling(PAD, silent=True)
+
+
+def test_line_of_the_bridge_does_not_leave_a_blocked_word_standing(tokeniser: Tokeniser) -> None:
+    model = begin(tokeniser, blocking("mor"))
+    model.greet()
+    mor = next(i for i in range(179) if tokeniser.piece(i) == " mor")
+    model.step(mor)
+    model.call.say("Are you still there?", None)
+    frames = model.steps([PAD] * 60)
+    assert said(frames) == "Are you still there?"
+    assert frames[0].pcm == b"" and not any(frame.verdicts for frame in frames)

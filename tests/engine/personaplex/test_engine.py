@@ -15,7 +15,7 @@ from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.random_model import random_model, tiny_config
 from bridge.facts.errors import EngineError
 from bridge.facts.speech import AgentFrame
-from bridge.persona.schema import BlockedTopic, Persona, Sampling
+from bridge.persona.schema import BlockedTopic, Gate, Persona, Sampling
 
 from .calls import sound
 from .conftest import TINY
@@ -126,7 +126,8 @@ def test_seeds_make_calls_differ(engine: PersonaPlexEngine) -> None:
 
 def test_what_the_model_says_of_a_blocked_topic_is_replaced_by_the_refusal(engine: PersonaPlexEngine) -> None:
     def blocking(word: str) -> Persona:  # the topic's name stands in the prompt, the words do not
-        return PERSONA.model_copy(update={"blocked": (BlockedTopic(topic="this", words=(word,)),)})
+        blocked = (BlockedTopic(topic="this", words=(word,)),)
+        return PERSONA.model_copy(update={"blocked": blocked, "gate": Gate(insistence=0.01)})
 
     (free,) = hold(engine, Caller(0, sound(0, 60), persona=blocking("never said")))
     word = next(frame.text for frame in free if frame.turn > 1 and frame.text.strip().isalpha()).strip() + "*"
@@ -193,7 +194,6 @@ def test_words_of_the_caller_come_out_beside_the_models(engine: PersonaPlexEngin
     [
         ({"voice": "NOBODY"}, "no voice 'NOBODY'; there are: GOLD0"),
         ({"voice": "NATF2"}, "NATF2 is not downloaded"),
-        ({"sampling": Sampling(audio_top_k=500)}, "audio top-k must be from 1 to 256"),
     ],
 )
 def test_a_persona_that_the_model_cannot_have_is_refused_in_words(

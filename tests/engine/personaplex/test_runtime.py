@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from bridge.engine.personaplex.mimi import decode_codes
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.prompt import VoiceCodes, lay_out
 from bridge.engine.personaplex.random_model import random_model, tiny_config
-from bridge.engine.personaplex.runtime import Ruling, Runtime
+from bridge.engine.personaplex.runtime import Offer, Ruling, Runtime
 from bridge.engine.personaplex.slots import SamplingError
 from bridge.engine.personaplex.verify import load_cases, replay
 from bridge.engine.personaplex.weights import WeightsError
@@ -64,8 +64,8 @@ def test_runtime_says_what_the_parts_say_one_after_the_other(model: Model) -> No
 def test_gate_sees_every_token_once_and_in_order(runtime: Runtime) -> None:
     seen: list[int] = []
 
-    def gate(offered: Mapping[int, Sequence[int]]) -> dict[int, Ruling]:
-        seen.extend(offered[2][:1])
+    def gate(offered: Mapping[int, Offer]) -> dict[int, Ruling]:
+        seen.extend(offered[2].tokens[:1])
         return {}
 
     call = Call(2, sound(0, 10), runtime.snapshot(None, [9]), seed=4)
@@ -79,8 +79,8 @@ def test_token_that_the_gate_refuses_is_replaced_before_it_sounds(runtime: Runti
     free = run_calls(runtime, [call])[0]
     refused = free[4].ahead
 
-    def gate(offered: Mapping[int, Sequence[int]]) -> dict[int, Ruling]:
-        first, second = offered[0][:2]
+    def gate(offered: Mapping[int, Offer]) -> dict[int, Ruling]:
+        first, second = offered[0].tokens[:2]
         return {0: Ruling(text=second)} if first == refused else {}
 
     gated = run_calls(runtime, [call], gate)[0]
