@@ -23,11 +23,7 @@ from bridge.facts.formats import MODEL_FRAME, PHONE_FRAME, PHONE_PACKET
 from bridge.facts.settings import load_settings
 
 if TYPE_CHECKING:
-    import torch
-
-    from bridge.engine.personaplex.model import Model
     from bridge.engine.personaplex.pace import Bench
-    from bridge.engine.personaplex.quantise import Weights
 
 Number = TypeVar("Number", int, float)
 
@@ -132,7 +128,7 @@ def engine(
     settings = load_settings(device=device)
     with personaplex():
         from bridge.engine.personaplex.device import choose_device
-        from bridge.engine.personaplex.pace import measure
+        from bridge.engine.personaplex.pace import measure, model_to_measure
         from bridge.engine.personaplex.quantise import Weights
 
         where = choose_device(settings.device)
@@ -142,7 +138,7 @@ def engine(
         fills = _numbers("--fill", fill, float, 1.0)
         console = Console(stderr=True)
         with console.status("loading the model"):
-            measured = _model(model, size, where, Weights(weights.value))
+            measured = model_to_measure(model or size.value, where, Weights(weights.value))
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("measuring", total=None)
             bench = measure(
@@ -158,23 +154,6 @@ def engine(
         typer.echo(json.dumps(bench.as_dict(), indent=1))
     else:
         _show(bench)
-
-
-def _model(directory: Path | None, size: ModelSize, where: torch.device, weights: Weights) -> Model:
-    """The snapshot, or random weights, in the precision in which this device serves them."""
-    import torch
-
-    from bridge.engine.personaplex.config import Config
-    from bridge.engine.personaplex.device import load_on
-    from bridge.engine.personaplex.random_model import random_model, tiny_config
-
-    if where.type == "cpu":
-        torch.set_num_threads(1)  # as the engine does
-    if directory is not None:
-        return load_on(directory, str(where), weights)
-    tiny = size is ModelSize.TINY
-    dtype = torch.float32 if tiny and where.type == "cpu" else torch.bfloat16
-    return random_model(tiny_config() if tiny else Config(), where, dtype, weights=weights)
 
 
 def _show(bench: Bench) -> None:

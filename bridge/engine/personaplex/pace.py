@@ -10,18 +10,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from pathlib import Path
 from statistics import median, quantiles
+from typing import Literal
 
 import numpy as np
 import psutil
 import torch
 
 from bridge.engine.personaplex.capacity import BUDGET_MS, Load, known_bandwidth, load
-from bridge.engine.personaplex.device import DeviceError, measure_bandwidth
+from bridge.engine.personaplex.config import Config
+from bridge.engine.personaplex.device import DeviceError, load_on, measure_bandwidth
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.quantise import Weights, has_fp8_units
+from bridge.engine.personaplex.random_model import random_model, tiny_config
 from bridge.engine.personaplex.runtime import PARTS, Ruling, Runtime
 from bridge.engine.personaplex.slots import Snapshot
+
+Size = Literal["full", "tiny"]
 
 LEAST_TICKS = 10
 _WARM = 5
@@ -78,6 +84,22 @@ class Bench:
 
     def as_dict(self) -> dict[str, object]:
         return {**asdict(self), "largest_in_time": self.largest_in_time}
+
+
+def model_to_measure(source: Path | Size, device: torch.device, weights: Weights) -> Model:
+    """A snapshot's directory, or random weights of a size, in the precision in which calls have them on this device.
+
+    On a CPU, torch is told to use one thread, as the engine does. Raises `config.PersonaPlexError`.
+    """
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    if isinstance(source, Path):
+        return load_on(source, str(device), weights)
+    tiny = source == "tiny"
+    dtype = torch.float32 if tiny and device.type == "cpu" else torch.bfloat16
+    config = tiny_config() if tiny else Config()
+    _check_memory(device, load(config.lm, weights, width=dtype.itemsize).held)
+    return random_model(config, device, dtype, weights=weights)
 
 
 def measure(
@@ -258,9 +280,19 @@ def _memory(device: torch.device) -> int:
 
 
 def _fits(device: torch.device, size: Load, count: int, fill: float) -> bool:
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
     # Pages are rounded up to buckets, and a layer is there twice while it grows.
-    return count * fill * size.window * 1.5 < free * _ROOM
+    return count * fill * size.window * 1.5 < _free(device) * _ROOM
+
+
+def _check_memory(device: torch.device, wanted: int) -> None:
+    if (free := _free(device)) < wanted:
+        raise DeviceError(
+            f"this model needs {wanted / 1e9:.1f} GB, and {device} has {free / 1e9:.1f} GB free; try --random tiny"
+        )
+
+
+def _free(device: torch.device) -> int:
+    return int(torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available)
 
 
 def _bandwidth(device: torch.device) -> tuple[float, str]:
