@@ -186,4 +186,4 @@ def _explained(verdict: VerdictRecord, before: list[Turn]) -> Iterator[str]:
         yield f"    {clock(turn.start_ms)} {turn.speaker}: {clean(turn.text)}{unheard}"
     if verdict.withheld:
         yield f"    withheld: {clean(verdict.withheld).strip()}"
-    yield f"    {'Some of it WAS heard.' if verdict.audible else 'None of it was heard.'}"
+    yield f"    {'Some of it WAS heard.' if verdict.audible else 'It was withheld before it had a sound.'}"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge import __version__
-from bridge.cli import bench, call, calls, doctor, gate, model, persona, serve, talk, voices
+from bridge.cli import bench, bench_gate, call, calls, doctor, gate, model, persona, serve, talk, voices
 from bridge.facts.errors import BridgeError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("load")(call.load)
 app.add_typer(persona.app, name="persona")
 app.add_typer(calls.app, name="calls")
 app.add_typer(gate.app, name="gate")
+bench.app.command("gate")(bench_gate.bench_gate)
 app.add_typer(bench.app, name="bench")
 app.add_typer(model.app, name="model")
 app.add_typer(voices.app, name="voices")

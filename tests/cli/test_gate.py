@@ -123,7 +123,7 @@ def test_explain_shows_a_verdict_with_what_came_before_it(archive: Path) -> None
         "    0:01.0 caller: What helps?",
         "    0:02.4 agent: Take",
         "    withheld: ibuprofen",
-        "    None of it was heard.",
+        "    It was withheld before it had a sound.",
     ]
     (found,) = objects("explain", "abab", "--data-dir", str(archive), "--json")
     assert (found["phrase"], found["audible"], len(found["context"])) == ("ibuprofen", False, 3)

@@ -29,6 +29,7 @@ greeting: Corner Shop, hello.
 blocked:
   - topic: whatever comes to its mind
     words: {words}
+gate: {{insistence: 0.01}}
 refusal: I can't talk about that.
 after_refusals: {{count: 1, action: hangup, say: Goodbye.}}
 """
