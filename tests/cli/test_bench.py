@@ -82,7 +82,7 @@ def test_a_device_that_is_not_there_is_told() -> None:
 def test_the_published_size_runs_on_a_gpu() -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
+        pytest.skip("no CUDA device; run `pytest -m gpu` on a machine with an NVIDIA GPU")
     arguments = ["engine", "--random", "full", "--device", "cuda", "--slots", "1", "--fill", "1", "--json"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, (result.output, result.exception)

@@ -145,7 +145,7 @@ async def test_a_full_disk_costs_the_transcript_and_not_the_call(serve, tmp_path
     disk.mkdir()
     mount = await asyncio.create_subprocess_exec("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk))
     if await mount.wait():
-        pytest.skip("this system lets nobody mount a tmpfs; the journal's own tests fill a disk in another way")
+        pytest.skip("mounting a tmpfs was refused; run the tests as root where that is permitted")
     try:
         async with serve(data_dir=disk, database_url=f"sqlite:///{tmp_path / 'calls.db'}") as server:
             filler = disk / "filler"
