@@ -36,7 +36,8 @@ from bridge.server.signature import Signatures
 from bridge.server.store import CallStore
 from bridge.server.switchboard import Switchboard
 from bridge.server.tokens import StreamTokens
-from bridge.server.twilio_routes import TwilioSettings, twilio_routes
+from bridge.server.twilio.requests import TwilioSettings
+from bridge.server.twilio.routes import twilio_routes
 from bridge.server.welcome import welcome_routes
 
 log = logging.getLogger("bridge.server")

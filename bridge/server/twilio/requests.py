@@ -1,0 +1,61 @@
+"""What every one of Twilio's requests shares: whom it reaches, its signature, and the fields of its form."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import Request
+from starlette.datastructures import FormData
+from starlette.responses import JSONResponse, Response
+from twilio.twiml.voice_response import VoiceResponse
+
+from bridge.server.personas import PersonaBook
+from bridge.server.signature import Signatures
+from bridge.server.switchboard import Switchboard
+
+log = logging.getLogger("bridge.twilio")
+
+MAX_FIELD: Final = 200
+"""Longest call id or number taken from a form; Twilio's own have 34 and 16 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioSettings:
+    """What the routes need to know of the settings."""
+
+    public_url: str
+    default_persona: str | None
+    record: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where Twilio's requests are taken: the parts of the server that they reach."""
+
+    switchboard: Switchboard
+    book: PersonaBook
+    signatures: Signatures
+    settings: TwilioSettings
+
+    async def signed_form(self, request: Request) -> FormData | Response:
+        """The form of a webhook, or the refusal of one that Twilio did not sign."""
+        form = await request.form()
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        problem = self.signatures.webhook_problem(target, form, request.headers.get("x-twilio-signature"))
+        if not problem:
+            return form
+        log.warning("%s refused: %s", request.url.path, problem)
+        return JSONResponse({"error": "forbidden", "detail": problem}, status_code=403)
+
+
+def field(form: FormData, name: str) -> str:
+    """A field's text, cut to `MAX_FIELD`; empty where the form does not have it."""
+    value = form.get(name)
+    return value[:MAX_FIELD] if isinstance(value, str) else ""
+
+
+def twiml(response: VoiceResponse) -> Response:
+    """An answer that Twilio acts on."""
+    return Response(str(response), media_type="text/xml")

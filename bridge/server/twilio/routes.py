@@ -1,0 +1,24 @@
+"""The router with everything that Twilio asks and tells."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from bridge.server.personas import PersonaBook
+from bridge.server.signature import Signatures
+from bridge.server.switchboard import Switchboard
+from bridge.server.twilio.media import media_routes
+from bridge.server.twilio.requests import Desk, TwilioSettings
+from bridge.server.twilio.status import status_routes
+from bridge.server.twilio.voice import voice_routes
+
+
+def twilio_routes(
+    switchboard: Switchboard, book: PersonaBook, signatures: Signatures, settings: TwilioSettings
+) -> APIRouter:
+    """The router with Twilio's requests."""
+    router = APIRouter(prefix="/twilio", include_in_schema=False)
+    desk = Desk(switchboard, book, signatures, settings)
+    for add_routes in (voice_routes, status_routes, media_routes):
+        add_routes(router, desk)
+    return router

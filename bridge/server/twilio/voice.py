@@ -1,0 +1,85 @@
+"""The voice webhook, and the question what to do when the stream is over."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from bridge.server.journal import new_call_id
+from bridge.server.personas import OnDuty, PersonaBook
+from bridge.server.switchboard import Switchboard
+from bridge.server.tokens import Ticket
+from bridge.server.twilio import answers
+from bridge.server.twilio.requests import Desk, field, twiml
+
+log = logging.getLogger("bridge.twilio")
+
+
+def voice_routes(router: APIRouter, desk: Desk) -> None:
+    """Add the webhooks that are answered with TwiML."""
+    switchboard, settings = desk.switchboard, desk.settings
+
+    @router.post("/voice")
+    async def voice(request: Request) -> Response:
+        form = await desk.signed_form(request)
+        if isinstance(form, Response):
+            return form
+        carrier_id = field(form, "CallSid")
+        if not carrier_id:
+            return JSONResponse(
+                {"error": "bad_request", "detail": "the form has no CallSid; is this Twilio's voice webhook?"}, 400
+            )
+        await desk.book.refresh()
+        to_number = field(form, "To")
+        duty = _who_answers(desk.book, request.query_params.get("persona"), to_number, settings.default_persona)
+        if duty is None:
+            log.warning("a call was turned away: no persona answers this number, and DEFAULT_PERSONA names none")
+            return twiml(answers.say_and_hang_up(answers.NOT_IN_SERVICE))
+        if refusal := _cannot_take(switchboard):
+            log.warning("a call for %s was turned away: %s", duty.persona.name, refusal[0])
+            return twiml(answers.say_then_person(refusal[1], duty.persona))
+        ticket = Ticket(
+            call_id=new_call_id(),
+            carrier_id=carrier_id,
+            persona=duty.persona,
+            persona_key=duty.key,
+            from_number=field(form, "From"),
+            to_number=to_number,
+            record=_switch(request.query_params.get("record"), settings.record),
+        )
+        token = switchboard.tokens.issue(ticket)
+        stream_url = desk.signatures.stream_url(f"/twilio/media/{token}")
+        return twiml(answers.connect(ticket, stream_url, settings.public_url))
+
+    @router.post("/after")
+    async def after(request: Request) -> Response:
+        """The stream is over: what now?"""
+        form = await desk.signed_form(request)
+        if isinstance(form, Response):
+            return form
+        known = switchboard.outcome(field(form, "CallSid"))
+        return twiml(answers.what_now(*known) if known else answers.say_and_hang_up(answers.APOLOGY))
+
+
+def _who_answers(book: PersonaBook, pinned: str | None, number: str, default: str | None) -> OnDuty | None:
+    if pinned is not None:
+        return book.by_name(pinned)
+    return book.by_number(number) or (book.by_name(default) if default else None)
+
+
+def _cannot_take(switchboard: Switchboard) -> tuple[str, str] | None:
+    """Why no call can be taken now, for the log and for the caller."""
+    if switchboard.draining:
+        return "the server is stopping", answers.CLOSING
+    if switchboard.engine.state != "ready":
+        return f"the {switchboard.engine.name} engine is {switchboard.engine.state}", answers.APOLOGY
+    if switchboard.free < 1:
+        return "all slots are taken", answers.BUSY
+    return None
+
+
+def _switch(value: str | None, default: bool) -> bool:
+    """`record=1` or `record=0` in a webhook's address decides for that number; anything else leaves the setting."""
+    return {"1": True, "0": False}.get(value or "", default)
