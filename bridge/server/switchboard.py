@@ -19,12 +19,11 @@ from bridge.call.recording import Recording
 from bridge.call.session import CallSession, Outcome
 from bridge.call.slot import LostSlot, Slot
 from bridge.facts.errors import CarrierError, EngineError
-from bridge.facts.events import Started
 from bridge.server.engine_process import EngineProcess
 from bridge.server.journal import CallLog, Journal, recording_name, transcript_name
+from bridge.server.socket_leg import SocketLeg
 from bridge.server.store import CallStore
 from bridge.server.tokens import StreamTokens, Ticket
-from bridge.server.twilio_leg import TwilioLeg
 from bridge.transcript.records import Call, Ended, Problem, Record, utc_text
 
 log = logging.getLogger("bridge.calls")
@@ -104,7 +103,7 @@ class Switchboard:
         """How a call ended that the carrier knows as `carrier_id`."""
         return self._outcomes.get(carrier_id)
 
-    async def hold(self, ticket: Ticket, leg: TwilioLeg) -> None:
+    async def hold(self, ticket: Ticket, leg: SocketLeg) -> None:
         """Hold one call on an accepted stream from its `start` to its end. Never raises for what the call does."""
         try:
             started = await leg.start()
@@ -115,24 +114,28 @@ class Switchboard:
             self._remember(ticket, Outcome("protocol_error", str(error)))
             await leg.close(error.close_code, str(error))
             return
+        await self.hold_started(ticket, leg)
+
+    async def hold_started(self, ticket: Ticket, leg: SocketLeg) -> None:
+        """Hold one call whose stream has begun, to its end. Never raises for what the call does."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         self._idle.clear()
         try:
-            await self._record_call(ticket, leg, started)
+            await self._record_call(ticket, leg)
         finally:
             self._tasks.discard(task)
             if not self._tasks:
                 self._idle.set()
 
-    async def _record_call(self, ticket: Ticket, leg: TwilioLeg, started: Started) -> None:
+    async def _record_call(self, ticket: Ticket, leg: SocketLeg) -> None:
         header = Call(
             call_id=ticket.call_id,
             persona=ticket.persona.name,
             from_number=ticket.from_number,
             to_number=ticket.to_number,
-            carrier="twilio",
+            carrier=ticket.carrier,
             carrier_id=ticket.carrier_id,
             started_at=utc_now(),
             engine=self.engine.name,
@@ -161,7 +164,7 @@ class Switchboard:
             await self._put_away(live, call_log)
             log.info("call %s: ended: %s", ticket.call_id, outcome.how)
 
-    async def _seat(self, live: LiveCall, leg: TwilioLeg, call_log: CallLog) -> Outcome:
+    async def _seat(self, live: LiveCall, leg: SocketLeg, call_log: CallLog) -> Outcome:
         ticket = live.ticket
 
         def write(record: Record) -> None:

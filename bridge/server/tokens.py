@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.persona.schema import Persona
+from bridge.transcript.records import Carrier
 
 MAX_TOKENS: Final = 4096
 """Tokens that may be outstanding; the oldest are given up beyond it, so that a flood of webhooks cannot fill memory."""
@@ -29,6 +30,7 @@ class Ticket:
     from_number: str
     to_number: str
     record: bool
+    carrier: Carrier = "twilio"
 
 
 class StreamTokens:

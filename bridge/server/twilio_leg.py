@@ -1,93 +1,29 @@
-"""The carrier leg of a Twilio stream: the protocol object on a real WebSocket."""
+"""The carrier leg of a Twilio stream."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import Iterable
 
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket
 
 from bridge.carrier.twilio import TwilioStream
 from bridge.facts.errors import CarrierError
-from bridge.facts.events import Command, Event, Started
-
-SEND_SECONDS: Final = 5.0
-"""A socket that takes nothing for so long is dead; it must not hold a slot."""
-
-START_SECONDS: Final = 10.0
-"""Time that a stream has from its upgrade to its `start`."""
-
-CLOSE_SECONDS: Final = 2.0
-
-MAX_CLOSE_REASON: Final = 123
-"""Bytes that a close frame has for its reason (RFC 6455, section 5.5)."""
+from bridge.facts.events import Command, Event
+from bridge.server.socket_leg import SocketLeg
 
 
-class TwilioLeg:
-    """One accepted WebSocket. Owner: the call."""
+class TwilioLeg(SocketLeg):
+    """One accepted WebSocket of Twilio. Owner: the call."""
 
     def __init__(self, socket: WebSocket) -> None:
         """`socket` has been accepted."""
-        self._socket = socket
+        super().__init__(socket)
         self._stream = TwilioStream()
-        self._closed = False
-        self.broken = ""
 
-    async def start(self) -> Started:
-        """Wait for `start`. Raises `CarrierError` if something else comes, or nothing."""
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                while True:
-                    for event in await self._receive():
-                        if isinstance(event, Started):
-                            return event
-        except TimeoutError:
-            raise CarrierError(f"no start within {START_SECONDS:g} s of the upgrade") from None
-        except WebSocketDisconnect:
-            raise CarrierError("the stream was closed before its start") from None
-
-    async def events(self) -> AsyncIterator[Event]:
-        """Events until the socket ends."""
-        try:
-            while True:
-                for event in await self._receive():
-                    yield event
-        except WebSocketDisconnect:
-            return
-
-    async def _receive(self) -> list[Event]:
-        message = await self._socket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1006))
-        text = message.get("text")
-        if text is None:
+    def _events(self, message: str | bytes) -> list[Event]:
+        if isinstance(message, bytes):
             raise CarrierError("a binary message came; Twilio Media Streams is text only", close_code=1003)
-        return self._stream.receive(text)
+        return self._stream.receive(message)
 
-    async def send(self, *commands: Command) -> None:
-        """Send commands, in bounded time."""
-        if self._closed or self._stream.state != "open":
-            return
-        try:
-            async with asyncio.timeout(SEND_SECONDS):
-                for command in commands:
-                    await self._socket.send_text(self._stream.send(command))
-        except (TimeoutError, WebSocketDisconnect, RuntimeError) as error:
-            # RuntimeError is how Starlette says that the socket has been closed under us. Reading will end as well.
-            self.broken = type(error).__name__
-            await self.close(1011, "the connection takes no audio")
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the socket, once."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._socket.application_state is WebSocketState.DISCONNECTED:
-            return
-        short = reason.encode()[:MAX_CLOSE_REASON].decode(errors="ignore")
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._socket.close(code, short)
-        except (TimeoutError, RuntimeError, WebSocketDisconnect) as error:
-            self.broken = self.broken or type(error).__name__
+    def _messages(self, command: Command) -> Iterable[str]:
+        return [self._stream.send(command)] if self._stream.state == "open" else []
