@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from bridge.server.admission import cannot_take, who_answers
 from bridge.server.journal import new_call_id
-from bridge.server.personas import OnDuty, PersonaBook
-from bridge.server.switchboard import Switchboard
 from bridge.server.tokens import Ticket
 from bridge.server.twilio import answers
 from bridge.server.twilio.requests import Desk, field, twiml
 
 log = logging.getLogger("bridge.twilio")
+
+WORDS: Final = {"stopping": answers.CLOSING, "engine": answers.APOLOGY, "full": answers.BUSY}
+"""What a caller hears who is turned away, by the kind of the refusal."""
 
 
 def voice_routes(router: APIRouter, desk: Desk) -> None:
@@ -33,13 +36,13 @@ def voice_routes(router: APIRouter, desk: Desk) -> None:
             )
         await desk.book.refresh()
         to_number = field(form, "To")
-        duty = _who_answers(desk.book, request.query_params.get("persona"), to_number, settings.default_persona)
+        duty = who_answers(desk.book, request.query_params.get("persona"), to_number, settings.default_persona)
         if duty is None:
             log.warning("a call was turned away: no persona answers this number, and DEFAULT_PERSONA names none")
             return twiml(answers.say_and_hang_up(answers.NOT_IN_SERVICE))
-        if refusal := _cannot_take(switchboard):
-            log.warning("a call for %s was turned away: %s", duty.persona.name, refusal[0])
-            return twiml(answers.say_then_person(refusal[1], duty.persona))
+        if refusal := cannot_take(switchboard):
+            log.warning("a call for %s was turned away: %s", duty.persona.name, refusal.why)
+            return twiml(answers.say_then_person(WORDS[refusal.kind], duty.persona))
         ticket = Ticket(
             call_id=new_call_id(),
             carrier_id=carrier_id,
@@ -61,23 +64,6 @@ def voice_routes(router: APIRouter, desk: Desk) -> None:
             return form
         known = switchboard.outcome(field(form, "CallSid"))
         return twiml(answers.what_now(*known) if known else answers.say_and_hang_up(answers.APOLOGY))
-
-
-def _who_answers(book: PersonaBook, pinned: str | None, number: str, default: str | None) -> OnDuty | None:
-    if pinned is not None:
-        return book.by_name(pinned)
-    return book.by_number(number) or (book.by_name(default) if default else None)
-
-
-def _cannot_take(switchboard: Switchboard) -> tuple[str, str] | None:
-    """Why no call can be taken now, for the log and for the caller."""
-    if switchboard.draining:
-        return "the server is stopping", answers.CLOSING
-    if switchboard.engine.state != "ready":
-        return f"the {switchboard.engine.name} engine is {switchboard.engine.state}", answers.APOLOGY
-    if switchboard.free < 1:
-        return "all slots are taken", answers.BUSY
-    return None
 
 
 def _switch(value: str | None, default: bool) -> bool:
