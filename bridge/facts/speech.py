@@ -10,7 +10,9 @@ from typing import Literal
 import msgspec
 
 Speaker = Literal["caller", "agent"]
-Action = Literal["refuse", "transfer", "hangup"]
+Action = Literal["refuse", "redirect", "transfer", "hangup"]
+"""What the gate did: it refused; and asked a question of ours; and wished for a transfer, or the end of the call."""
+
 Wish = Literal["transfer", "hangup"]
 
 

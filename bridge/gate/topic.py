@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.facts.speech import Speaker, Verdict, Wish
+from bridge.gate.policy import Policy, policies
 from bridge.gate.rules import Hit, Rules, Trail
-from bridge.persona.schema import AfterRefusals
+from bridge.persona.schema import AfterRefusals, Persona
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +25,32 @@ class Review:
 
 
 class TopicGate:
-    """One call's gate. It holds the trail of what was spoken and the number of refusals, and nothing else.
+    """One call's gate. It holds the trail of what was spoken and the numbers of refusals, and nothing else.
 
     Text comes in order, in sentences or smaller pieces whose edges are edges of words. A phrase that several pieces
     complete together is stopped in the piece that completes it.
     """
 
-    def __init__(self, rules: Rules, refusal: str, after: AfterRefusals) -> None:
-        """`refusal` is spoken instead of a stopped piece; `after` says what happens once there were too many."""
+    def __init__(
+        self, rules: Rules, refusal: str, after: AfterRefusals, topics: Mapping[str, Policy] | None = None
+    ) -> None:
+        """`refusal` is spoken instead of a stopped piece, unless the policy of its topic has another one.
+
+        `after` says what happens once there were too many. `topic_gate` makes the gate of a persona.
+        """
         self._rules = rules
-        self._refusal = refusal
+        self._default = Policy(refusal)
         self._after = after
+        self._topics = dict(topics or {})
+        self._refusals = frozenset(policy.refusal for policy in (self._default, *self._topics.values()))
+        self._of_topic: Mapping[str, int] = {}  # replaced and never changed: a copy of the gate shares it
         self._trail = Trail()
         self.refusals = 0
         """Refusals of this call so far."""
 
     def review(self, sentence: str, at_ms: int) -> Review:
         """Decide on the next piece of the agent's text, which would begin to sound at `at_ms` of the call's clock."""
-        if sentence.strip() == self._refusal:
+        if sentence.strip() in self._refusals:
             self.spoke(sentence)
             return Review(sentence)
         hits, trail = self._rules.follow(self._trail, sentence)
@@ -63,9 +73,14 @@ class TopicGate:
 
     def _refuse(self, hit: Hit, speaker: Speaker, at_ms: int, withheld: str) -> Review:
         self.refusals += 1
-        text, wish = self._refusal, None
-        if self.refusals >= self._after.count:
-            wish = None if self._after.action == "continue" else self._after.action
-            text = f"{text} {self._after.say}" if self._after.say else text
-        self.spoke(text)
-        return Review(text, Verdict(hit.phrase, hit.topic, speaker, wish or "refuse", at_ms, withheld), wish)
+        of_topic = self._of_topic.get(hit.topic, 0) + 1
+        self._of_topic = {**self._of_topic, hit.topic: of_topic}
+        reply = self._topics.get(hit.topic, self._default).reply(of_topic, self.refusals, self._after)
+        self.spoke(reply.text)
+        verdict = Verdict(hit.phrase, hit.topic, speaker, reply.action, at_ms, withheld)
+        return Review(reply.text, verdict, reply.wish)
+
+
+def topic_gate(persona: Persona, rules: Rules) -> TopicGate:
+    """The gate of a call to a persona; `rules` are those compiled of its blocked topics."""
+    return TopicGate(rules, persona.refusal, persona.after_refusals, policies(persona))

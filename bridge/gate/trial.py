@@ -8,7 +8,7 @@ from typing import Literal
 
 from bridge.gate.rules import Pattern, Rules
 from bridge.gate.tokens import TokenGate
-from bridge.gate.topic import TopicGate
+from bridge.gate.topic import topic_gate
 from bridge.gate.vocabulary import Piece, Vocabulary
 from bridge.persona.schema import Persona
 
@@ -36,7 +36,7 @@ def try_pieces(persona: Persona, rules: Rules, pieces: Sequence[Piece], hold: in
     """Offer the pieces one by one, and no other: a model that insists on each of them."""
     kinds = list(dict.fromkeys([*pieces, ""]))
     place = {piece: token for token, piece in enumerate(kinds)}
-    topic = TopicGate(rules, persona.refusal, persona.after_refusals)
+    topic = topic_gate(persona, rules)
     gate = TokenGate(Vocabulary(rules, kinds), topic, place[""], hold=hold)
     # The text ends as a model's does, in padding: as much as it takes until all of it would have been heard.
     offered = [place[piece] for piece in pieces] + [place[""]] * (hold + 1)

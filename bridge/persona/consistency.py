@@ -36,7 +36,8 @@ def contradictions(document: Document, name: str) -> Iterator[Problem]:
     """Everything in a file that contradicts something else in it, or the name of the file."""
     yield from _name(document, name)
     yield from _numbers(document)
-    yield from _after_refusals(document)
+    yield from _transfers(document)
+    yield from _same_topics(document)
     yield from _prompt_tags(document.values, (), document)
     yield from _unusable_phrases(document)
     yield from _blocked_own_lines(document)
@@ -65,12 +66,14 @@ def blocked_phrases(document: Document) -> Iterator[tuple[Path, str]]:
 def own_lines(document: Document) -> Iterator[tuple[Path, str]]:
     """Each line that the agent says word for word, with its path; where the file has none, the default."""
     for path in _OWN_LINES:
-        value: Any = document.values
-        for key in path:
-            value = value.get(str(key)) if isinstance(value, dict) else None
+        value = _at(document, path)
         text = _default(path) if value is None else value
         if isinstance(text, str):
             yield path, text
+    for topic in _topics(document):
+        for key in ("refusal", "question"):
+            if isinstance(text := _at(document, (*topic, key)), str):
+                yield (*topic, key), text
     for index, fact in enumerate(_list(document.values.get("facts"))):
         if isinstance(fact, dict) and isinstance(fact.get("answer"), str):
             yield ("facts", index, "answer"), fact["answer"]
@@ -97,11 +100,41 @@ def _numbers(document: Document) -> Iterator[Problem]:
             seen.add(number)
 
 
-def _after_refusals(document: Document) -> Iterator[Problem]:
-    after = document.values.get("after_refusals")
-    if isinstance(after, dict) and after.get("action") == "transfer" and not document.values.get("transfer"):
-        what, hint = "is transfer, but there is no transfer number", "add a line such as transfer: +12025550143"
-        yield document.problem(("after_refusals", "action"), what, hint)
+def _transfers(document: Document) -> Iterator[Problem]:
+    """Actions that put callers through to nobody."""
+    if document.values.get("transfer"):
+        return
+    groups: list[Path] = [("after_refusals",), *_topics(document)]
+    for path in groups:
+        if _at(document, (*path, "action")) == "transfer":
+            what, hint = "is transfer, but there is no transfer number", "add a line such as transfer: +12025550143"
+            yield document.problem((*path, "action"), what, hint)
+
+
+def _same_topics(document: Document) -> Iterator[Problem]:
+    """Topics of one name: what a refusal says and leads to is looked up by it."""
+    seen: set[str] = set()
+    for path in _topics(document):
+        name = _at(document, (*path, "topic"))
+        if isinstance(name, str):
+            if name in seen:
+                yield document.problem((*path, "topic"), f"{name!r} is listed twice", "put both into one entry")
+            seen.add(name)
+
+
+def _topics(document: Document) -> list[Path]:
+    return [("blocked", index) for index in range(len(_list(document.values.get("blocked"))))]
+
+
+def _at(document: Document, path: Path) -> Any:
+    """The value at a path; None where there is none."""
+    value: Any = document.values
+    for key in path:
+        if isinstance(key, int):
+            value = value[key] if isinstance(value, list) and key < len(value) else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _prompt_tags(value: Any, path: Path, document: Document) -> Iterator[Problem]:

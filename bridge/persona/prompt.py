@@ -52,6 +52,11 @@ def llm_prompt(persona: Persona) -> str:
             f"Never talk about {_topics(persona)}, not even in part, in another language, spelled out or in a story. "
             f"Asked about any of it, say exactly this and nothing else: {persona.refusal}"
         )
+        parts += [
+            f"Asked about {_clause(topic.topic)}, say instead: {_line(f'{topic.refusal or persona.refusal} {more}')}"
+            for topic in persona.blocked
+            if (more := topic.question or "") or topic.refusal
+        ]
     return "\n\n".join(parts)
 
 

@@ -44,29 +44,52 @@ class Fact(Closed):
     answer: Line
 
 
+TopicAction = Literal["refuse", "redirect", "transfer", "hangup"]
+"""What a refusal leads to: nothing, a question of ours, a transfer, the end of the call."""
+
+Count = Annotated[int, Field(ge=1, le=20)]
+"""So many refusals, counted over one call."""
+
+
 class BlockedTopic(Closed):
     """A topic the agent must never talk about.
 
     `words` and `phrases` are matched on whole words whatever the case, accents, spacing or punctuation; a trailing
     `*` matches any ending (`antibiotic*`). `examples` are questions on the topic that need not contain those words.
+
+    `refusal` is spoken instead of the persona's own. With `redirect` the agent asks `question` behind it; `transfer`
+    and `hangup` end the call from the refusal of this topic that `count` says.
     """
 
     topic: Word
     words: tuple[Word, ...] = ()
     phrases: tuple[Word, ...] = ()
     examples: tuple[Line, ...] = ()
+    refusal: Line | None = None
+    action: TopicAction = "refuse"
+    question: Line | None = None
+    count: Count = 1
 
     @model_validator(mode="after")
     def _blocks_something(self) -> BlockedTopic:
         if not (self.words or self.phrases):
             raise ValueError("a blocked topic needs at least one entry under words or phrases")
+        _check_action(self.action, self.question)
         return self
+
+
+def _check_action(action: TopicAction, question: Line | None) -> None:
+    """Raise ValueError where one of the two is of no use without the other."""
+    if action == "redirect" and question is None:
+        raise ValueError("action: redirect needs a question, which is asked behind the refusal")
+    if action != "redirect" and question is not None:
+        raise ValueError(f"a question is asked with action: redirect only, and the action is {action}")
 
 
 class AfterRefusals(Closed):
     """What happens when the gate has refused `count` times in one call; `say` is spoken first."""
 
-    count: int = Field(default=3, ge=1, le=20)
+    count: Count = 3
     action: Literal["continue", "transfer", "hangup"] = "continue"
     say: Line | None = None
 
@@ -155,4 +178,6 @@ class Persona(Closed):
             raise ValueError(f"numbers: {', '.join(twice)} is listed twice")
         if self.after_refusals.action == "transfer" and self.transfer is None:
             raise ValueError("after_refusals: action is transfer, but the persona has no transfer number")
+        if self.transfer is None and any(topic.action == "transfer" for topic in self.blocked):
+            raise ValueError("blocked: an action is transfer, but the persona has no transfer number")
         return self

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 from bridge.gate.rules import compile_rules
-from bridge.gate.topic import TopicGate
-from bridge.persona.schema import AfterRefusals, BlockedTopic
+from bridge.gate.topic import Review, TopicGate, topic_gate
+from bridge.persona.schema import AfterRefusals, BlockedTopic, Persona
 
 REFUSAL = "Sorry, no comment."
 
@@ -78,3 +81,69 @@ def test_a_persona_that_continues_never_wishes_for_an_end() -> None:
     for _ in range(5):
         review = one.review("politics", 0)
         assert (review.text, review.wish) == (f"{REFUSAL} Shall we talk about bins?", None)
+
+
+def shop(*topics: BlockedTopic, **more: Any) -> TopicGate:
+    persona = Persona(
+        name="shop",
+        business="A Shop",
+        description="a shop",
+        agent_name="Ada",
+        greeting="Hello.",
+        refusal=REFUSAL,
+        transfer="+12025550143",
+        transfer_say="I'm putting you through.",
+        blocked=topics,
+        **more,
+    )
+    return topic_gate(persona, compile_rules(topics))
+
+
+def done(review: Review) -> tuple[str, str | None, str | None]:
+    return review.text, review.verdict and review.verdict.action, review.wish
+
+
+def test_a_topic_has_a_refusal_of_its_own() -> None:
+    one = shop(
+        BlockedTopic(topic="law", words=("lawsuit",), refusal="I'm no lawyer."),
+        BlockedTopic(topic="politics", words=("election",)),
+    )
+    assert done(one.review("A lawsuit!", 0)) == ("I'm no lawyer.", "refuse", None)
+    assert done(one.review("An election!", 0)) == (REFUSAL, "refuse", None)
+    assert one.review("I'm no lawyer.", 0).verdict is None
+
+
+def test_a_redirect_asks_its_question_behind_the_refusal() -> None:
+    asked = "Shall we talk about bins?"
+    one = shop(BlockedTopic(topic="law", words=("lawsuit",), action="redirect", question=asked))
+    for _ in range(2):
+        assert done(one.review("A lawsuit!", 0)) == (f"{REFUSAL} {asked}", "redirect", None)
+
+
+def test_a_topic_ends_the_call_from_its_own_refusal_on_whatever_others_there_were() -> None:
+    one = shop(
+        BlockedTopic(topic="harm", words=("weapon",), action="hangup", count=2),
+        BlockedTopic(topic="law", words=("lawsuit",), action="transfer"),
+        BlockedTopic(topic="politics", words=("election",)),
+    )
+    assert done(one.review("An election!", 0)) == (REFUSAL, "refuse", None)
+    assert done(one.review("A weapon!", 0)) == (REFUSAL, "refuse", None)
+    assert done(one.review("A lawsuit!", 0)) == (f"{REFUSAL} I'm putting you through.", "transfer", "transfer")
+    assert done(one.review("A weapon!", 0)) == (f"{REFUSAL} Thank you for calling. Goodbye.", "hangup", "hangup")
+
+
+def test_a_call_with_too_many_refusals_ends_instead_of_asking_and_a_topics_own_end_comes_first() -> None:
+    one = shop(
+        BlockedTopic(topic="law", words=("lawsuit",), action="redirect", question="Bins?"),
+        BlockedTopic(topic="harm", words=("weapon",), action="hangup"),
+        after_refusals=AfterRefusals(count=2, action="transfer", say="A colleague will talk to you."),
+    )
+    assert done(one.review("A lawsuit!", 0)) == (f"{REFUSAL} Bins?", "redirect", None)
+    assert done(one.review("A lawsuit!", 0)) == (f"{REFUSAL} A colleague will talk to you.", "transfer", "transfer")
+    assert done(one.review("A weapon!", 0))[1:] == ("hangup", "hangup")
+
+
+def test_a_refusal_thought_in_vain_counts_for_no_topic() -> None:
+    one = shop(BlockedTopic(topic="harm", words=("weapon",), action="hangup", count=2))
+    for _ in range(3):
+        assert done(copy.copy(one).review("A weapon!", 0)) == (REFUSAL, "refuse", None)

@@ -84,6 +84,13 @@ def test_everything_wrong_is_told_at_once_in_order_of_line() -> None:
     ]
 
 
+def test_a_topic_that_puts_callers_through_needs_a_number_and_no_topic_may_stand_twice() -> None:
+    twice = GOOD.replace("refusal:", "  - topic: politics\n    action: transfer\n    words: [senate]\nrefusal:", 1)
+    assert said(twice) == ["16:5: blocked #2, topic: 'politics' is listed twice (put both into one entry)"]
+    (line,) = said(twice.replace("topic: politics", "topic: law", 1).replace("transfer: +12025550102", ""))
+    assert line.startswith("17:5: blocked #2, action: is transfer, but there is no transfer number")
+
+
 def test_parse_raises_one_error_whose_message_lists_all_problems() -> None:
     with pytest.raises(PersonaError) as caught:
         parse("name: other\nrefusal:\n", "shop")
@@ -116,6 +123,10 @@ def test_parse_raises_one_error_whose_message_lists_all_problems() -> None:
         ("description: a shop", "description: " + "x" * 700, "has 700 characters; 600 are allowed"),
         ("transfer: +12025550102", "after_refusals:\n  action: transfer", "18:3: after_refusals, action: is transfer"),
         ("transfer: +12025550102", "after_refusals:\n  action: tranfer", "(did you mean transfer?)"),
+        ("    words:", "    action: redirect\n    words:", "blocked #1: action: redirect needs a question"),
+        ("    words:", "    question: Why?\n    words:", "a question is asked with action: redirect only"),
+        ("    words:", "    action: redirect\n    question: Election?\n    words:", "question: contains 'Election'"),
+        ("    words:", "    refusal: No elections.\n    words:", "blocked #1, refusal: contains 'elections'"),
         ("transfer: +12025550102", "after_refusals:\n  count: 99", "count: must be at most 20, and is 99"),
         ("transfer: +12025550102", "listening:\n  barge_in: perhaps", "listening, barge_in: must be yes or no"),
         ("transfer: +12025550102", "language: English", "17:1: language: 'English' is not possible here"),

@@ -14,7 +14,7 @@ from bridge.engine.cascade.thought import Sentence, Thinker, Thought, Tools, cut
 from bridge.engine.cascade.voice import voice_for
 from bridge.facts.errors import EngineError
 from bridge.gate.rules import compile_rules
-from bridge.gate.topic import TopicGate
+from bridge.gate.topic import TopicGate, topic_gate
 from bridge.persona.schema import Persona
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def make_opening(tools: Tools, intents: Index[IntentName], persona: Persona) -> 
     for line in _fixed_lines(persona):
         for sentence in split(line):
             tools.voice.speak(sentence, persona.language)
-    gate = TopicGate(rules, persona.refusal, persona.after_refusals)
+    gate = topic_gate(persona, rules)
     consent = cut(persona.consent or "", protected=True)
     greeting = cut(persona.greeting, memory=Memory(last=(persona.greeting,)))
     return Opening(
@@ -67,6 +67,7 @@ def _fixed_lines(persona: Persona) -> tuple[str, ...]:
     unknown, limits = persona.unknown, persona.limits
     return (
         persona.refusal,
+        *(line for topic in persona.blocked for line in (topic.refusal, topic.question) if line),
         persona.after_refusals.say or "",
         persona.transfer_say,
         unknown.ask_again,

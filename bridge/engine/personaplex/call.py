@@ -27,7 +27,7 @@ from bridge.facts.formats import FRAME_MS
 from bridge.facts.speech import AgentFrame, Verdict, Wish
 from bridge.gate.rules import Pattern
 from bridge.gate.tokens import Choice, TokenGate
-from bridge.gate.topic import TopicGate
+from bridge.gate.topic import topic_gate
 from bridge.gate.vocabulary import Vocabulary
 from bridge.persona.schema import Persona
 
@@ -68,7 +68,7 @@ class Call:
         self._persona = persona
         self._tokeniser = tokeniser
         self._stream = TextStream(tokeniser)
-        topic = TopicGate(vocabulary.rules, persona.refusal, persona.after_refusals)
+        topic = topic_gate(persona, vocabulary.rules)
         held, insistence = persona.gate.hold, persona.gate.insistence
         self._gate = TokenGate(vocabulary, topic, PAD, hold=held, insistence=insistence)
         self._caller_speaking = False

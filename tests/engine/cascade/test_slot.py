@@ -225,6 +225,29 @@ def test_after_so_many_refusals_the_persona_ends_it(ring, make_persona):
     assert phone.wishes == ["transfer"]
 
 
+def test_a_topic_that_redirects_asks_its_question_and_the_rest_of_the_answer_is_dropped(ring, make_persona):
+    answer = "Ask us. We close when the antibiotics are gone. We never open on Sunday."
+    asked = "Shall I put you through to the dentist?"
+    topic = BlockedTopic(topic="medication", words=("antibiotic*",), action="redirect", question=asked)
+    persona = make_persona(blocked=(topic,), facts=(Fact(ask=("What are your opening hours?",), answer=answer),))
+    phone = ring(persona)
+    phone.until_silent()
+    assert phone.ask("u02") == f"Ask us. {persona.refusal} {asked}"
+    assert [verdict.action for verdict in phone.verdicts] == ["redirect"]
+    assert phone.wishes == []
+
+
+@pytest.mark.parametrize("action", ["transfer", "hangup"])
+def test_a_topic_ends_the_call_once_its_refusal_and_the_last_words_were_heard(ring, make_persona, action):
+    topic = BlockedTopic(topic="medication", words=("insurance",), action=action, refusal="I'm not the one to ask.")
+    persona = make_persona(blocked=(topic,))
+    phone = ring(persona)
+    phone.until_silent()
+    last = persona.transfer_say if action == "transfer" else persona.limits.goodbye
+    assert phone.ask("u11") == f"I'm not the one to ask. {last}"
+    assert phone.wishes == [action]
+
+
 def test_a_refusal_thought_in_vain_does_not_count(ring, make_persona, later, speech):
     persona = make_persona(after_refusals=AfterRefusals(count=2, action="hangup"))
     submit = later()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,6 +150,35 @@ def test_too_many_refusals_end_the_call_once_the_last_line_has_been_heard(tokeni
     assert [frame.wish for frame in frames if frame.wish] == ["hangup"]
     assert said(frames) == "I can't talk about that. Goodbye."
     assert not frames[-1].text and model.rulings[-1] == Ruling(PAD, silent=True)
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({}, "I can't talk about that."),
+        ({"refusal": "I'm no doctor."}, "I'm no doctor."),
+        ({"action": "redirect", "question": "Shall I tell you our hours?"}, " Shall I tell you our hours?"),
+        ({"action": "transfer"}, " One moment, I'm putting you through."),
+        ({"action": "hangup"}, " Thank you for calling. Goodbye."),
+        ({"action": "hangup", "count": 2}, "I can't talk about that."),
+    ],
+)
+def test_after_the_refusal_of_any_policy_the_model_cannot_resume_what_it_was_saying(
+    tokeniser: Tokeniser, more: dict[str, Any], line: str
+) -> None:
+    topic = BlockedTopic(topic="medicine", words=("ibuprofen",), **more)
+    model = begin(tokeniser, PERSONA.model_copy(update={"blocked": (topic,), "transfer": "+12025550143"}))
+    model.greet()
+    model.steps([*tokeniser.encode("take ibuprofen"), PAD])
+    frames = [model.step(98)]  # it goes on with its answer, and the caller is silent
+    while model.call._line:
+        frames.append(model.step(98))
+    frames += model.steps([98] * 80)
+    ends = more.get("action") in ("transfer", "hangup") and more.get("count", 1) == 1
+    assert said(frames) == (line if line[0] != " " else f"I can't talk about that.{line}")
+    assert [frame.wish for frame in frames if frame.wish] == ([more["action"]] if ends else [])
+    resumed = said([model.step(98, heard=LOUD) for _ in range(5)])
+    assert bool(resumed) is not ends
 
 
 def test_line_of_the_bridge_is_said_next_with_its_wish_on_the_last_frame(tokeniser: Tokeniser) -> None:
