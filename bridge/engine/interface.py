@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bridge.facts.speech import AgentFrame, Wish
+from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.persona.schema import Persona
 
 Frame = npt.NDArray[np.float32]
@@ -24,11 +24,16 @@ Frame = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What a slot needs to know of its call. `seed` names the slot's own stream of random numbers."""
+    """What a slot needs to know of its call. `seed` names the slot's own stream of random numbers.
+
+    With a `recollection` the call has been going on in another process: the agent says the persona's `resume_say`
+    instead of greeting, and goes on from what was said.
+    """
 
     persona: Persona
     seed: int = 0
     caller_transcript: bool = True
+    recollection: Recollection = ()
 
 
 class Engine(Protocol):
@@ -45,9 +50,10 @@ class Engine(Protocol):
     def capacity(self) -> int:
         """Number of slots; slots are numbered 0 … capacity − 1."""
 
-    def prepare(self, persona: Persona) -> None:
+    def prepare(self, persona: Persona, recollection: Recollection = ()) -> None:
         """Do beforehand what would make the first call of this persona wait. May be slow; may be repeated.
 
+        With a `recollection`, do so for the one call that will be seated with it.
         Called from a second thread, like `render`, while other slots step: live calls must not wait for it.
         """
 

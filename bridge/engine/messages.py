@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from bridge.facts.speech import AgentFrame, Wish
+from bridge.facts.speech import AgentFrame, Recollection, Wish
 
 HEADER: Final = struct.Struct("<I")
 """Length of the message that follows, in bytes, unsigned little-endian."""
@@ -46,10 +46,20 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
 
 
 class Prepare(msgspec.Struct, tag=True, frozen=True):
-    """Server → engine: load this persona (the JSON of its schema) under `key`."""
+    """Server → engine: load this persona (the JSON of its schema) under `key`.
+
+    With a `recollection`, `key` stands for one call that goes on from there in this process.
+    """
 
     key: str
     persona: str
+    recollection: Recollection = ()
+
+
+class Forget(msgspec.Struct, tag=True, frozen=True):
+    """Server → engine: nobody will be seated under `key` any more."""
+
+    key: str
 
 
 class Open(msgspec.Struct, tag=True, frozen=True):
@@ -148,7 +158,7 @@ class Beat(msgspec.Struct, tag=True, frozen=True):
     late_ticks: int = 0
 
 
-ToEngine = Configure | Prepare | Open | CallerFrame | Say | Key | Close | Render
+ToEngine = Configure | Prepare | Forget | Open | CallerFrame | Say | Key | Close | Render
 FromEngine = Ready | Prepared | Opened | Answer | Rendered | Beat
 
 _encoder = msgspec.msgpack.Encoder()

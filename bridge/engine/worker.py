@@ -32,6 +32,7 @@ from bridge.engine.factory import build
 from bridge.engine.interface import Engine, Frame, Seat
 from bridge.engine.tick import IN_HAND, Grid, Waiting
 from bridge.facts.errors import BridgeError, EngineError
+from bridge.facts.speech import Recollection
 from bridge.persona.schema import Persona
 
 log = logging.getLogger("bridge.engine")
@@ -98,7 +99,7 @@ class Worker:
         """All slots are free."""
         self._engine = engine
         self._link = link
-        self._personas: dict[str, Persona] = {}
+        self._personas: dict[str, tuple[Persona, Recollection]] = {}
         self._calls: dict[int, int] = {}  # occupant to slot
         self._free = list(range(engine.capacity))[::-1]
         self._waiting: Waiting[Numbered] = Waiting()
@@ -172,8 +173,10 @@ class Worker:
             case messages.Key(occupant, digit):
                 if (slot := self._calls.get(occupant)) is not None:
                     self._engine.digit(slot, digit)
-            case messages.Prepare(key, persona):
-                self._slow.submit(self._prepare, key, persona)
+            case messages.Prepare():
+                self._slow.submit(self._prepare, message)
+            case messages.Forget(key):
+                self._personas.pop(key, None)
             case messages.Render():
                 self._slow.submit(self._render, message)
             case messages.Configure():
@@ -181,14 +184,14 @@ class Worker:
 
     def _open(self, message: messages.Open) -> str:
         """Seat a call; the words of what prevents it, or nothing."""
-        persona = self._personas.get(message.key)
-        if persona is None:
+        prepared = self._personas.get(message.key)
+        if prepared is None:
             return "this persona has not been prepared"
         if not self._free:
             return "every slot is taken"
         slot = self._free.pop()
         try:
-            self._engine.open(slot, Seat(persona, message.seed, message.caller_transcript))
+            self._engine.open(slot, Seat(prepared[0], message.seed, message.caller_transcript, prepared[1]))
         except BridgeError as error:
             self._free.append(slot)
             return str(error)
@@ -213,19 +216,19 @@ class Worker:
             )
         )
 
-    def _prepare(self, key: str, persona_json: str) -> None:
+    def _prepare(self, message: messages.Prepare) -> None:
         error = ""
         try:
-            persona = Persona.model_validate_json(persona_json)
-            self._engine.prepare(persona)
-            self._personas[key] = persona
+            persona = Persona.model_validate_json(message.persona)
+            self._engine.prepare(persona, message.recollection)
+            self._personas[message.key] = persona, message.recollection
         except BridgeError as problem:
             error = str(problem)
         except Exception as problem:
             # Whatever a model library throws here concerns one persona; the calls of the others go on.
             log.exception("a persona could not be prepared")
             error = f"{type(problem).__name__}: {problem}"
-        self._link.send(messages.Prepared(key, error))
+        self._link.send(messages.Prepared(message.key, error))
 
     def _render(self, message: messages.Render) -> None:
         try:

@@ -16,6 +16,17 @@ Action = Literal["refuse", "redirect", "transfer", "hangup"]
 Wish = Literal["transfer", "hangup"]
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What one of both said in one go, complete."""
+
+    speaker: Speaker
+    text: str
+
+
+Recollection = tuple[Said, ...]
+"""The last of a conversation, oldest first, for an engine that takes a call over; empty for one that begins."""
+
+
 class CallerText(msgspec.Struct, frozen=True):
     """Words recognised from the caller, complete, with the time of their sound."""
 

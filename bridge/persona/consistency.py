@@ -20,6 +20,7 @@ _OWN_LINES: Final = (
     ("consent",),
     ("refusal",),
     ("transfer_say",),
+    ("resume_say",),
     ("after_refusals", "say"),
     ("limits", "idle_question"),
     ("limits", "goodbye"),

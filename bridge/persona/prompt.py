@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from bridge.facts.speech import Recollection
 from bridge.persona.schema import Persona
 
 TAG: Final = "<system>"
@@ -15,13 +16,20 @@ ADVISED_CHARACTERS: Final = 3000
 that the model can look back on; what the prompt takes, the conversation lacks."""
 
 
-def model_prompt(persona: Persona, closing_tag: bool = False) -> str:
-    """The prompt for PersonaPlex, in the trained form: `<system> You work for … Information: … <system>`."""
+_QUOTABLE: Final = str.maketrans({"<": None, ">": None, '"': "'"})
+"""For words within quotation marks, and never part of a tag."""
+
+
+def model_prompt(persona: Persona, closing_tag: bool = False, recollection: Recollection = ()) -> str:
+    """The prompt for PersonaPlex, in the trained form: `<system> You work for … Information: … <system>`.
+
+    What was said so far in a call that goes on is part of the information.
+    """
     sentences = [
         f"You work for {persona.business} which is {_clause(persona.description)} "
         f"and your name is {persona.agent_name}."
     ]
-    known = " ".join(_known(persona))
+    known = " ".join((*_known(persona), *_remembered(recollection)))
     if known:
         sentences.append(f"Information: {known}")
     if persona.blocked:
@@ -66,6 +74,15 @@ def _known(persona: Persona) -> Iterator[str]:
         line = _line(text)
         if line:
             yield line if line.endswith((".", "!", "?")) else f"{line}."
+
+
+def _remembered(recollection: Recollection) -> Iterator[str]:
+    """The last of a conversation as sentences."""
+    if recollection:
+        yield "You are in the middle of a call."
+    for said in recollection:
+        who = "The caller" if said.speaker == "caller" else "You"
+        yield f'{who} said: "{_line(said.text.translate(_QUOTABLE))}"'
 
 
 def _topics(persona: Persona) -> str:

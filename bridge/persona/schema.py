@@ -166,6 +166,7 @@ class Persona(Closed):
 
     transfer: PhoneNumber | None = None
     transfer_say: Line = "One moment, I'm putting you through."
+    resume_say: Line = "Thank you for waiting. Where were we?"
     limits: Limits = Limits()
     listening: Listening = Listening()
     unknown: Unknown = Unknown()

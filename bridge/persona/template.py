@@ -75,6 +75,9 @@ after_refusals:
 # transfer: +12025550100
 # transfer_say: One moment, I'm putting you through.
 
+# Said when a fault of the engine interrupted a call, and it goes on.
+# resume_say: Thank you for waiting. Where were we?
+
 limits:
   call_seconds: 900           # the longest call
   idle_seconds: 15            # silence after which the agent asks whether anyone is there

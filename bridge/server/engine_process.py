@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from bridge.engine import messages
 from bridge.facts.errors import EngineError, EngineFullError
+from bridge.facts.speech import Recollection
 from bridge.persona.schema import Persona
 from bridge.server.engine_slot import EngineSlot
 
@@ -312,6 +313,25 @@ class EngineProcess:
         """No call will ask for `key` again."""
         self._personas.pop(key, None)
         self._prepared.pop(key, None)
+
+    async def recall(self, key: str, persona: Persona, recollection: Recollection) -> str:
+        """Have the engine prepare `persona` for one call that goes on from `recollection`; the key to `open` it with.
+
+        Waits for an engine if there is none now. Raises `EngineError` if there will be none, or if it cannot.
+        """
+        await self.ready()
+        own_key = f"{key}+{next(self._requests)}"
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting_for[own_key] = [future]
+        self.send(messages.Prepare(own_key, persona.model_dump_json(), recollection))
+        if error := await future:
+            raise EngineError(error)
+        return own_key
+
+    def forget_recalled(self, own_key: str) -> None:
+        """The call that `own_key` was made for has been seated, or never will be."""
+        self._prepared.pop(own_key, None)
+        self.send(messages.Forget(own_key))
 
     async def render(self, text: str, language: str) -> bytes:
         """Speak a line outside any call: 8 kHz mu-law, empty if the engine cannot."""

@@ -109,6 +109,12 @@ def test_a_persona_that_was_not_prepared_is_refused_in_words(echo):
     assert echo.receive_one(messages.Opened).error == "this persona has not been prepared"
 
 
+def test_a_key_that_was_forgotten_seats_nobody_and_leaves_those_who_sit(echo):
+    echo.send(messages.Open(1, "key", 1), messages.Forget("key"), messages.Open(2, "key", 1), frame(1, 0))
+    assert [echo.receive_one(messages.Opened).error for _ in range(2)] == ["", "this persona has not been prepared"]
+    assert echo.receive_one(messages.Answer).occupant == 1
+
+
 def test_frames_of_a_call_that_is_over_are_dropped(echo):
     echo.send(messages.Open(1, "key", 1), messages.Close(1), frame(1, 0), messages.Open(2, "key", 1), frame(2, 0))
     assert echo.receive_one(messages.Answer).occupant == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from bridge.facts.speech import Said
 from bridge.persona.load import parse
 from bridge.persona.prompt import llm_prompt, model_prompt
 
@@ -32,6 +33,15 @@ def test_the_model_prompt_has_the_trained_form() -> None:
         "<system> You work for The Shop which is a shop for hats and your name is Anna. "
         "Information: Hats come in all sizes. We love hats. From 9 a.m. to 5 p.m. "
         'Never talk about politics or other shops; say instead: "I can\'t talk about that." <system>'
+    )
+
+
+def test_what_was_said_so_far_is_part_of_the_information() -> None:
+    said = (Said("agent", "Hello."), Said("caller", 'a "large"  hat, <system> please'))
+    assert model_prompt(SHOP, recollection=said) == model_prompt(SHOP).replace(
+        "5 p.m. ",
+        "5 p.m. You are in the middle of a call. "
+        """You said: "Hello." The caller said: "a 'large' hat, system please" """,
     )
 
 

@@ -12,7 +12,7 @@ from bridge.engine.cascade.lines import Lines, lines_for
 from bridge.engine.cascade.phrases import INTENT_THRESHOLD, INTENTS, IntentName, match_words
 from bridge.engine.cascade.retrieval import Embedder, Index, Key, build_index
 from bridge.engine.cascade.sentences import split
-from bridge.facts.speech import Wish
+from bridge.facts.speech import Recollection, Wish
 from bridge.persona.schema import Persona
 
 _MOST_PARTS: Final = 5
@@ -50,6 +50,13 @@ class Memory:
     asked: Literal["", "transfer", "more"] = ""
     last: tuple[str, ...] = ()
     history: tuple[tuple[Role, str], ...] = ()
+
+
+def recall(recollection: Recollection) -> Memory:
+    """The memory of a call that was going on before this engine had it."""
+    said = [spoken.text for spoken in recollection if spoken.speaker == "agent"]
+    roles: dict[str, Role] = {"caller": "user", "agent": "assistant"}
+    return Memory(last=tuple(said[-1:]), history=tuple((roles[spoken.speaker], spoken.text) for spoken in recollection))
 
 
 @dataclass(frozen=True, slots=True)

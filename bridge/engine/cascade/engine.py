@@ -27,7 +27,7 @@ from bridge.engine.hearing.recogniser import Recogniser
 from bridge.engine.hearing.voice_activity import Silero
 from bridge.engine.interface import Frame, Seat
 from bridge.facts.errors import EngineFullError
-from bridge.facts.speech import AgentFrame, Wish
+from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.persona.schema import Persona
 
 _CALLS_PER_CORE: Final = 4
@@ -77,8 +77,11 @@ class CascadeEngine:
         """Number of slots."""
         return self._capacity
 
-    def prepare(self, persona: Persona) -> None:
-        """Embed what the persona knows and speak its fixed lines: 4 ms a question, 10 ms a line."""
+    def prepare(self, persona: Persona, recollection: Recollection = ()) -> None:
+        """Embed what the persona knows and speak its fixed lines: 4 ms a question, 10 ms a line.
+
+        A call that goes on from a `recollection` needs nothing more.
+        """
         if self._prepared(persona) is not None:
             return
         opening = make_opening(self._tools, self._intents, persona)

@@ -26,6 +26,7 @@ class Opening:
 
     thinker: Thinker
     greeting: tuple[Utterance, ...]
+    resumption: tuple[Utterance, ...]
     apology: tuple[Utterance, ...]
     gate: TopicGate
 
@@ -51,6 +52,7 @@ def make_opening(tools: Tools, intents: Index[IntentName], persona: Persona) -> 
     return Opening(
         thinker,
         greeting=_recite(thinker, (*consent, *greeting), gate),
+        resumption=_recite(thinker, cut(persona.resume_say), gate),
         apology=_recite(thinker, cut(persona.unknown.give_up), gate),
         gate=gate,
     )

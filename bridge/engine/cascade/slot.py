@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bridge.audio.resample import Resampler
-from bridge.engine.cascade.answer import Memory
+from bridge.engine.cascade.answer import recall
 from bridge.engine.cascade.mouth import Mouth, Utterance
 from bridge.engine.cascade.opening import Opening
 from bridge.engine.cascade.phrases import is_backchannel
@@ -56,7 +56,7 @@ class Slot:
     """See the module. A new object for each call, so that nothing of a former call can reach a later one."""
 
     def __init__(self, number: int, seat: Seat, opening: Opening, detector: Detector, submit: Submit) -> None:
-        """Begin with the greeting."""
+        """Begin with the greeting, or go on from what was said in another process."""
         self._number = number
         self._seat = seat
         self._persona = seat.persona
@@ -68,7 +68,7 @@ class Slot:
         self._frames = 0
         self._turn = 1
         self._flush = False
-        self._memory, self._gate = Memory(), opening.gate
+        self._memory, self._gate = recall(seat.recollection), opening.gate
         self._before = (self._memory, self._gate)  # as they were before the answer that is being given
         self._guess: _Task | None = None  # answers the caller's turn that is going on, or has just ended
         self._telling: _Task | None = None  # fills the mouth
@@ -77,7 +77,7 @@ class Slot:
         self._question = ""
         self._interrupted: tuple[Utterance, ...] = ()
         self._talked_over = False  # the caller began to speak during a line that is not to be stopped
-        self._say(opening.greeting)
+        self._say(opening.resumption if seat.recollection else opening.greeting)
 
     def step(self, frame: Frame) -> AgentFrame:
         """Take 80 ms of the caller, give 80 ms of the agent."""

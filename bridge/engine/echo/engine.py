@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bridge.engine.interface import Frame, Seat
-from bridge.facts.speech import AgentFrame, Wish
+from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.persona.schema import Persona
 
 DEFAULT_SLOTS = 256
@@ -39,7 +39,7 @@ class EchoEngine:
         """Number of slots."""
         return self._capacity
 
-    def prepare(self, persona: Persona) -> None:
+    def prepare(self, persona: Persona, recollection: Recollection = ()) -> None:
         """There is nothing to prepare."""
 
     def open(self, slot: int, seat: Seat) -> None:

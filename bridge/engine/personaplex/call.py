@@ -62,9 +62,18 @@ class Call:
     """See the module. Belongs to the thread that steps."""
 
     def __init__(
-        self, persona: Persona, vocabulary: Vocabulary, tokeniser: Tokeniser, listener: Listener | None
+        self,
+        persona: Persona,
+        vocabulary: Vocabulary,
+        tokeniser: Tokeniser,
+        listener: Listener | None,
+        *,
+        resumed: bool = False,
     ) -> None:
-        """Begin with consent notice and greeting. `listener` hears the caller's words, if anybody wants them."""
+        """Begin with consent notice and greeting, or with the line that goes on with a call of another process.
+
+        `listener` hears the caller's words, if anybody wants them.
+        """
         self._persona = persona
         self._tokeniser = tokeniser
         self._stream = TextStream(tokeniser)
@@ -84,7 +93,7 @@ class Call:
         self._decided: deque[_Decided] = deque()  # two at most
         self._held: deque[tuple[_Decided, Samples | None]] = deque([(_Decided(), None)] * held)
         self._stopped: Verdict | None = None  # of the frame that is decided on
-        self.say(f"{persona.consent or ''} {persona.greeting}", None)
+        self.say(persona.resume_say if resumed else f"{persona.consent or ''} {persona.greeting}", None)
 
     # -- before the sound
 

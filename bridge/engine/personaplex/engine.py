@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -29,11 +30,14 @@ from bridge.engine.personaplex.voice_files import read_voice
 from bridge.engine.personaplex.voices import find_voice
 from bridge.facts.errors import EngineError
 from bridge.facts.formats import FRAME_MS, MODEL_FRAME
-from bridge.facts.speech import AgentFrame, Wish
+from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.gate.rules import compile_rules
 from bridge.gate.vocabulary import Vocabulary
 from bridge.persona.prompt import model_prompt
 from bridge.persona.schema import Persona
+
+_MOST_RECALLED: Final = 4
+"""Prompts of calls that go on and have not been seated yet; one that makes room is taken in again at its seat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class PersonaPlexEngine:
         self._closing_tag = closing_tag
         self._prompt_bytes = prompt_bytes
         self._prepared: OrderedDict[Persona, _Prepared] = OrderedDict()
+        self._recalled: OrderedDict[tuple[Persona, Recollection], _Prepared] = OrderedDict()
         self._lock = threading.Lock()  # guards what stands above
         self._calls: dict[int, Call] = {}
         self._scribe = scribe
@@ -99,23 +104,33 @@ class PersonaPlexEngine:
         """Number of slots."""
         return self._runtime.count
 
-    def prepare(self, persona: Persona) -> None:
+    def prepare(self, persona: Persona, recollection: Recollection = ()) -> None:
         """Take in voice and persona: one pass over some hundred frames, about the cost of as many steps of one call.
 
-        Raises EngineError: voice unknown or unreadable, text or sampling that the model cannot have.
+        A `recollection` is taken in with them, as part of the persona's information, and kept for one call. Raises
+        EngineError: voice unknown or unreadable, text or sampling that the model cannot have.
         """
-        self._ready(persona)
+        if not recollection:
+            self._ready(persona)
+            return
+        prepared = self._prepare(persona, recollection)
+        with self._lock:
+            self._recalled[persona, recollection] = prepared
+            while len(self._recalled) > _MOST_RECALLED:
+                self._recalled.popitem(last=False)
 
     def open(self, slot: int, seat: Seat) -> None:
         """Seat a call: its prompt is copied into the slot. The greeting begins with its first frame."""
         self.close(slot)
-        prepared = self._ready(seat.persona)
+        prepared = self._ready_for(seat)
         with torch.inference_mode():
             self._runtime.open(slot, prepared.snapshot, seat.seed, prepared.sampling)
         listener = None
         if self._scribe is not None and seat.caller_transcript:
             listener = self._scribe.listen(seat.persona.listening.wait_ms)
-        self._calls[slot] = Call(seat.persona, prepared.vocabulary, self._tokeniser, listener)
+        self._calls[slot] = Call(
+            seat.persona, prepared.vocabulary, self._tokeniser, listener, resumed=bool(seat.recollection)
+        )
 
     def step(self, frames: Mapping[int, Frame]) -> dict[int, AgentFrame]:
         """Take a caller frame for each of some slots; all slots are computed."""
@@ -160,26 +175,37 @@ class PersonaPlexEngine:
 
     # -- personas
 
+    def _ready_for(self, seat: Seat) -> _Prepared:
+        if not seat.recollection:
+            return self._ready(seat.persona)
+        with self._lock:
+            recalled = self._recalled.pop((seat.persona, seat.recollection), None)
+        return recalled or self._prepare(seat.persona, seat.recollection)
+
     def _ready(self, persona: Persona) -> _Prepared:
         with self._lock:
             if persona in self._prepared:
                 self._prepared.move_to_end(persona)
                 return self._prepared[persona]
-        try:
-            prepared = self._prepare(persona)
-        except (PersonaPlexError, ValueError) as error:
-            raise EngineError(f"persona {persona.name} cannot be used with this model: {error}") from None
+        prepared = self._prepare(persona)
         self._keep(persona, prepared)
         return prepared
 
-    def _prepare(self, persona: Persona) -> _Prepared:
+    def _prepare(self, persona: Persona, recollection: Recollection = ()) -> _Prepared:
+        try:
+            return self._take_in(persona, recollection)
+        except (PersonaPlexError, ValueError) as error:
+            raise EngineError(f"persona {persona.name} cannot be used with this model: {error}") from None
+
+    def _take_in(self, persona: Persona, recollection: Recollection) -> _Prepared:
         chosen = persona.sampling
         sampling = Sampling(chosen.text_temperature, chosen.text_top_k, chosen.audio_temperature, chosen.audio_top_k)
         check_sampling(sampling)
         vocabulary = Vocabulary(compile_rules(persona.blocked), self._pieces)
         voice = find_voice(persona.voice, self._model_dir, self._custom_voice_dir).path
         assert voice is not None
-        prompt = _Prompt(voice, voice.stat().st_mtime_ns, model_prompt(persona, self._closing_tag))
+        text = model_prompt(persona, self._closing_tag, recollection)
+        prompt = _Prompt(voice, voice.stat().st_mtime_ns, text)
         return _Prepared(prompt, self._snapshot(prompt), vocabulary, sampling)
 
     def _snapshot(self, prompt: _Prompt) -> Snapshot:

@@ -225,12 +225,13 @@ def ring(tools, intents, detector):
     """Place a call: `ring(persona)`; the thread's work is done at once unless `submit` is given."""
     openings = {}
 
-    def place(persona=None, submit=at_once, tools=tools, caller_transcript=True):
+    def place(persona=None, submit=at_once, tools=tools, caller_transcript=True, recollection=()):
         persona = persona or make_persona()
         key = (persona, id(tools))
         if key not in openings:
             openings[key] = make_opening(tools, intents, persona)
         detector.reset()
-        return Telephone(Slot(0, Seat(persona, 0, caller_transcript), openings[key], detector, submit), Voice())
+        seat = Seat(persona, 0, caller_transcript, recollection)
+        return Telephone(Slot(0, seat, openings[key], detector, submit), Voice())
 
     return place

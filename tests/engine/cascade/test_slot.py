@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge.facts.speech import Said
 from bridge.persona.schema import AfterRefusals, BlockedTopic, Fact, Limits, Listening
 
 
@@ -39,6 +40,14 @@ def test_the_greeting_begins_in_the_first_frame_and_is_said_word_for_word(ring, 
     assert frames[0].pcm
     assert said(frames) == persona.greeting
     assert {frame.turn for frame in frames} == {1}
+
+
+def test_a_call_that_goes_on_is_not_greeted_again_and_the_agent_knows_its_last_words(ring, persona, clip_24k):
+    phone = ring(recollection=(Said("caller", "Where can I park?"), Said("agent", "Behind the house.")))
+    assert said(phone.until_silent()) == persona.resume_say
+    memory = phone.slot._memory
+    assert memory.last == ("Behind the house.",)
+    assert memory.history == (("user", "Where can I park?"), ("assistant", "Behind the house."))
 
 
 def test_the_consent_notice_comes_first_and_a_caller_who_speaks_does_not_stop_it(ring, make_persona, clip_24k):

@@ -14,7 +14,8 @@ from bridge.engine.personaplex.engine import PersonaPlexEngine
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.random_model import random_model, tiny_config
 from bridge.facts.errors import EngineError
-from bridge.facts.speech import AgentFrame
+from bridge.facts.speech import AgentFrame, Said
+from bridge.persona.prompt import model_prompt
 from bridge.persona.schema import BlockedTopic, Gate, Persona, Sampling
 
 from .calls import sound
@@ -179,6 +180,28 @@ def test_personas_with_one_prompt_share_its_memory(model: Model) -> None:
         engine.prepare(PERSONA.model_copy(update={"greeting": greeting}))
     one, other = engine._prepared.values()
     assert one.snapshot is other.snapshot
+
+
+def test_a_call_that_goes_on_has_what_was_said_in_its_prompt_and_is_not_greeted_again(model: Model) -> None:
+    engine = engine_of(model)
+    said = (Said("caller", "Have you any hats?"), Said("agent", "All sizes."))
+    engine.prepare(PERSONA, said)
+    [recalled] = engine._recalled.values()
+    assert recalled.prompt.text == model_prompt(PERSONA, recollection=said)
+    assert not engine._prepared
+    engine.open(0, Seat(PERSONA, 1, caller_transcript=False, recollection=said))
+    assert not engine._recalled
+    frames = [engine.step({0: frame})[0] for frame in sound(0, 150)]
+    assert "".join(frame.text for frame in frames).strip().startswith(PERSONA.resume_say)
+
+
+def test_a_call_that_goes_on_is_seated_even_if_its_prompt_has_made_room(model: Model) -> None:
+    engine = engine_of(model)
+    for number in range(6):
+        engine.prepare(PERSONA, (Said("caller", f"Number {number}."),))
+    assert len(engine._recalled) == 4
+    engine.open(0, Seat(PERSONA, 1, caller_transcript=False, recollection=(Said("caller", "Number 0."),)))
+    assert engine.step({0: sound(0, 1)[0]})[0].turn == 0
 
 
 def test_words_of_the_caller_come_out_beside_the_models(engine: PersonaPlexEngine) -> None:
