@@ -16,6 +16,9 @@ from bridge.facts.formats import PHONE_BYTES_PER_MS
 MAX_LEAD_MS = 400
 """The carrier's buffer may hold this much; beyond it silent pieces are left out until the lead is gone."""
 
+MAX_TOLD = 256
+"""Pieces of text that are remembered to tell what of a phrase was heard; a phrase has at most 120 characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -48,6 +51,7 @@ class Playout:
         self._end = 0
         self._marks = 0
         self._waiting: deque[Piece] = deque()
+        self._told: deque[tuple[Piece, bool]] = deque(maxlen=MAX_TOLD)  # text sent, and whether it sounded or will
 
     def lead_ms(self, now: int) -> int:
         """Milliseconds of audio that the carrier still holds at `now` (samples)."""
@@ -74,6 +78,8 @@ class Playout:
             self._marks += 1
             piece = replace(piece, mark=self._marks)
             self._waiting.append(piece)
+        if text:
+            self._told.append((piece, True))
         return piece
 
     def played(self, generation: int, mark: int) -> list[Piece]:
@@ -100,5 +106,27 @@ class Playout:
         self.generation += 1
         self._end = min(self._end, now)
         unheard = [piece for piece in self._waiting if piece.end > now]
+        silent = {piece.mark for piece in unheard if piece.start >= now}  # those of which not a sample was heard
+        self._told = deque(((piece, sounds and piece.mark not in silent) for piece, sounds in self._told), MAX_TOLD)
         self._waiting = deque(piece for piece in self._waiting if piece.end <= now)
         return unheard
+
+    def heard_of(self, text: str) -> str:
+        """What the caller has heard, or will, of `text`, with which the text that was sent ends; "" for nothing.
+
+        A piece counts from its first sample on: one that a `clear` cut in two was heard. Spaces do not matter. Where
+        the end of `text` was never sent, because the caller had interrupted, its beginning up to a space counts.
+        """
+        told = "".join("".join(piece.text.split()) for piece, _ in self._told)
+        words = text.split()
+        sent = next((n for n in range(len(words), 0, -1) if told.endswith("".join(words[:n]))), 0)
+        left = sum(map(len, words[:sent]))
+        heard: list[str] = []
+        for piece, sounds in reversed(self._told):
+            if left <= 0:
+                break
+            letters = len("".join(piece.text.split()))
+            if sounds:
+                heard.append(piece.text if letters <= left else piece.text[-left:])
+            left -= letters
+        return "".join(reversed(heard))

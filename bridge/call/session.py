@@ -186,14 +186,14 @@ class CallSession:
     async def _say_frame(self, frame: AgentFrame) -> None:
         for said in frame.caller:
             self._write(records.CallerSaid(said.text, said.start_ms, said.end_ms))
-        for verdict in frame.verdicts:
-            self._verdicts += 1
-            self._ending_as = "gate_hangup" if verdict.action == "hangup" else self._ending_as
-            self._write(records.VerdictRecord.of(verdict))
         if frame.caller_speaking or frame.agent_speaking:
             self._idle.activity(self._elapsed(), caller=frame.caller_speaking)
         if frame.flush:
             await self._clear(by_gate=bool(frame.verdicts))
+        for verdict in frame.verdicts:  # after the carrier was told: only now is it known what was heard
+            self._verdicts += 1
+            self._ending_as = "gate_hangup" if verdict.action == "hangup" else self._ending_as
+            self._write(records.VerdictRecord.of(verdict, heard=self._playout.heard_of(verdict.begun)))
         now = self._now()
         silent = not frame.pcm
         needed = not silent or bool(frame.text) or frame.wish is not None

@@ -29,8 +29,14 @@ from bridge.transcript.turns import Turn, turns
 
 app = typer.Typer(no_args_is_help=True, help="Try the topic gate on a text, and see what it did in a call.")
 
-_CONTEXT = 3
+_BEFORE = 3
 """Things said before a verdict that `explain` shows with it."""
+
+_TAKEN_BACK_MS = 1000
+"""What was cleared so soon after a verdict's time was cleared by it: frames travel to the call and on."""
+
+_AFTER = 2
+"""Things said after it: the refusal, and what the caller said to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per verdict.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Show each verdict of a call with what was said before it, and whether any of what was withheld was heard.
+    """Show each verdict of a call with what was said before and after it, and what of the phrase was heard.
 
     Examples:
 
@@ -98,12 +104,12 @@ def explain(
         entry = store.find(call_id)
         reading = read_transcript(settings.data_dir, entry.transcript)
     found = list(_verdicts(reading.records))
-    for verdict, before in found:
+    for verdict, before, after in found:
         if as_json:
-            said = [{"speaker": turn.speaker, "text": turn.text, "start_ms": turn.start_ms} for turn in before]
-            typer.echo(json.dumps({**_fields(verdict), "context": said}, ensure_ascii=False))
+            told = {**_fields(verdict), "context": _as_objects(before), "after": _as_objects(after)}
+            typer.echo(json.dumps(told, ensure_ascii=False))
         else:
-            typer.echo("\n".join(_explained(verdict, before)) + "\n")
+            typer.echo("\n".join(_explained(verdict, before, after)) + "\n")
     if not found and not as_json:
         typer.echo(f"The gate stopped nothing in call {entry.call_id}.")
 
@@ -166,24 +172,44 @@ def _lines(file: Path) -> Iterator[str]:
     return (line for line in whole.splitlines() if line.strip())
 
 
-def _verdicts(records: Sequence[Record]) -> Iterator[tuple[VerdictRecord, list[Turn]]]:
+def _verdicts(records: Sequence[Record]) -> Iterator[tuple[VerdictRecord, list[Turn], list[Turn]]]:
+    """Each verdict with what was said before and after it."""
     said = turns(records)
     for record in records:
         if isinstance(record, VerdictRecord):
-            yield record, [turn for turn in said if turn.start_ms <= record.at_ms][-_CONTEXT:]
+            before = [turn for turn in said if _came_before(turn, record)]
+            yield record, before[-_BEFORE:], [turn for turn in said if turn not in before][:_AFTER]
+
+
+def _came_before(turn: Turn, verdict: VerdictRecord) -> bool:
+    late = _TAKEN_BACK_MS if turn.reason == "gate" else 0
+    return turn.start_ms <= verdict.at_ms + late
+
+
+def _as_objects(said: Sequence[Turn]) -> list[dict[str, Any]]:
+    return [
+        {"speaker": turn.speaker, "text": turn.text, "start_ms": turn.start_ms, "heard": turn.heard} for turn in said
+    ]
 
 
 def _fields(verdict: VerdictRecord) -> dict[str, Any]:
-    names = ("at_ms", "phrase", "topic", "speaker", "action", "withheld", "audible")
+    names = ("at_ms", "phrase", "topic", "speaker", "action", "withheld", "audible", "begun", "heard")
     return {name: getattr(verdict, name) for name in names}
 
 
-def _explained(verdict: VerdictRecord, before: list[Turn]) -> Iterator[str]:
+def _explained(verdict: VerdictRecord, before: Sequence[Turn], after: Sequence[Turn]) -> Iterator[str]:
     met = "the caller's question" if verdict.speaker == "caller" else "the agent's words"
     yield f"{clock(verdict.at_ms)}  {verdict.action}: {verdict.phrase} ({verdict.topic}), met by {met}"
-    for turn in before:
-        unheard = "" if turn.heard else "  [not heard]"
-        yield f"    {clock(turn.start_ms)} {turn.speaker}: {clean(turn.text)}{unheard}"
+    yield from map(_line, before)
     if verdict.withheld:
         yield f"    withheld: {clean(verdict.withheld).strip()}"
-    yield f"    {'Some of it WAS heard.' if verdict.audible else 'It was withheld before it had a sound.'}"
+    if verdict.audible:
+        yield f"    Its beginning was heard: {clean(verdict.heard).strip()}"
+    else:
+        yield "    Nothing of it was heard."
+    yield from map(_line, after)
+
+
+def _line(turn: Turn) -> str:
+    unheard = "" if turn.heard else "  [not heard]"
+    return f"    {clock(turn.start_ms)} {turn.speaker}: {clean(turn.text)}{unheard}"

@@ -59,7 +59,7 @@ def lines(reading: Reading) -> list[Line]:
             found.append(Line(turn.start_ms, "unheard", clean(turn.text), note))
     for event in gate(reading.records):
         text = f"{event.action}: {clean(event.phrase)} ({clean(event.topic)}), said by the {event.speaker}"
-        found.append(Line(event.at_ms, "gate", text))
+        found.append(Line(event.at_ms, "gate", text, "[its beginning was heard]" if event.audible else ""))
     end = max((line.at_ms for line in found), default=0)
     for record in reading.records:
         match record:

@@ -39,7 +39,9 @@ class Verdict(msgspec.Struct, frozen=True):
     """The topic gate stopped something.
 
     `phrase` is the blocked phrase as the persona writes it, `topic` its heading there, `speaker` whose words
-    met it. `withheld` is the text that was not spoken; empty where the caller's own question met the phrase.
+    met it. `withheld` is the text that was not spoken; empty where the caller's own question met the phrase. `begun` is
+    the end of the text before it, as far as it belongs to the phrase: it was handed over to be spoken, and what of it
+    was heard the call alone knows.
     """
 
     phrase: str
@@ -48,6 +50,7 @@ class Verdict(msgspec.Struct, frozen=True):
     action: Action
     at_ms: int
     withheld: str = ""
+    begun: str = ""
 
 
 class AgentFrame(msgspec.Struct, frozen=True):

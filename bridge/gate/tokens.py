@@ -101,10 +101,13 @@ class TokenGate:
         self._armed.append(self._state.armed is not None)
         return Choice(token, forbidden=refused)
 
-    def take_over(self, stopped: Pattern, at_ms: int, withheld: str) -> Review:
-        """Refuse, after a choice that says so: what is to be said instead. `withheld` is what nobody has heard."""
+    def take_over(self, stopped: Pattern, at_ms: int, withheld: str, before: str = "") -> Review:
+        """Refuse, after a choice that says so: what is to be said instead.
+
+        `withheld` is what nobody has heard, `before` what of the phrase has been handed over to be heard.
+        """
         hit = Hit(stopped.phrase, stopped.topic, 0, len(withheld))
-        review = self._topic.refuse(hit, at_ms, withheld)
+        review = self._topic.refuse(hit, at_ms, withheld, before)
         self.spoke(review.text)
         self._latch = LATCH_FRAMES
         return review

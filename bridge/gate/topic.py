@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.facts.speech import Speaker, Verdict, Wish
+from bridge.gate.begun import begun, tail
 from bridge.gate.policy import Policy, policies
 from bridge.gate.rules import Hit, Rules, Trail
 from bridge.persona.schema import AfterRefusals, Persona
@@ -45,6 +46,7 @@ class TopicGate:
         self._refusals = frozenset(policy.refusal for policy in (self._default, *self._topics.values()))
         self._of_topic: Mapping[str, int] = {}  # replaced and never changed: a copy of the gate shares it
         self._trail = Trail()
+        self._told = ""
         self.refusals = 0
         """Refusals of this call so far."""
 
@@ -55,29 +57,35 @@ class TopicGate:
             return Review(sentence)
         hits, trail = self._rules.follow(self._trail, sentence)
         if hits:
-            return self._refuse(hits[0], "agent", at_ms, withheld=sentence)
+            before = begun(self._rules, hits[0].phrase, self._told, f" {sentence}")
+            return self._refuse(hits[0], "agent", at_ms, sentence, before)
         self._trail = trail
+        self._told = tail(self._told, f" {sentence}")
         return Review(sentence)
 
     def refuse_caller(self, hit: Hit, at_ms: int) -> Review:
         """Answer a caller's words that met a blocked phrase; it counts like a refusal of the agent's own words."""
-        return self._refuse(hit, "caller", at_ms, withheld="")
+        return self._refuse(hit, "caller", at_ms)
 
-    def refuse(self, hit: Hit, at_ms: int, withheld: str) -> Review:
-        """Refuse a phrase of the agent's own that was found elsewhere, such as among a model's tokens."""
-        return self._refuse(hit, "agent", at_ms, withheld)
+    def refuse(self, hit: Hit, at_ms: int, withheld: str, before: str = "") -> Review:
+        """Refuse a phrase of the agent's own that was found elsewhere, such as among a model's tokens.
+
+        `before` is what of it has been handed over to be spoken.
+        """
+        return self._refuse(hit, "agent", at_ms, withheld, before)
 
     def spoke(self, line: str) -> None:
         """Take note of a line that was spoken without review: the owner's own greeting, question, goodbye."""
         _, self._trail = self._rules.follow(self._trail, line)
+        self._told = tail(self._told, f" {line}")
 
-    def _refuse(self, hit: Hit, speaker: Speaker, at_ms: int, withheld: str) -> Review:
+    def _refuse(self, hit: Hit, speaker: Speaker, at_ms: int, withheld: str = "", before: str = "") -> Review:
         self.refusals += 1
         of_topic = self._of_topic.get(hit.topic, 0) + 1
         self._of_topic = {**self._of_topic, hit.topic: of_topic}
         reply = self._topics.get(hit.topic, self._default).reply(of_topic, self.refusals, self._after)
         self.spoke(reply.text)
-        verdict = Verdict(hit.phrase, hit.topic, speaker, reply.action, at_ms, withheld)
+        verdict = Verdict(hit.phrase, hit.topic, speaker, reply.action, at_ms, withheld, before)
         return Review(reply.text, verdict, reply.wish)
 
 

@@ -44,12 +44,22 @@ class BridgeCollector(Collector):
         for how, count in self._switchboard.ended.items():
             ended.add_metric([how], count)
         yield ended
+        verdicts = CounterMetricFamily(
+            "callbridge_gate_verdicts",
+            "What the topic gate stopped, by persona, topic and action.",
+            labels=["persona", "topic", "action"],
+        )
+        for labels, count in self._switchboard.verdicts.items():
+            verdicts.add_metric(labels, count)
+        yield verdicts
+        audible = self._switchboard.verdicts.audible
         for name, text, value in (
             ("engine_restarts", "Engine processes replaced.", engine.counters.restarts),
             ("engine_steps", "Steps of the engine process.", engine.counters.steps),
             ("engine_late_ticks", "Steps longer than the time between two ticks.", engine.counters.late_ticks),
             ("frames_refused", "Caller frames that found the engine process too busy.", engine.counters.frames_refused),
             ("frames_dropped", "Caller frames dropped because a call ran ahead.", engine.counters.frames_dropped),
+            ("gate_audible_verdicts", "Verdicts before which a phrase's beginning was heard.", audible),
             ("transcript_records_refused", "Records lost to a full disk.", self._journal.counters.records_lost),
         ):
             yield CounterMetricFamily(f"callbridge_{name}", text, value=value)

@@ -24,7 +24,8 @@ from bridge.server.journal import CallLog, Journal, recording_name, transcript_n
 from bridge.server.socket_leg import SocketLeg
 from bridge.server.store import CallStore
 from bridge.server.tokens import StreamTokens, Ticket
-from bridge.transcript.records import Call, Ended, Problem, Record, utc_text
+from bridge.server.verdicts import VerdictCounts
+from bridge.transcript.records import Call, Ended, Problem, Record, VerdictRecord, utc_text
 
 log = logging.getLogger("bridge.calls")
 
@@ -82,6 +83,7 @@ class Switchboard:
         self.draining = False
         self.live: dict[str, LiveCall] = {}
         self.ended: dict[str, int] = {}
+        self.verdicts = VerdictCounts()
         self._journal, self._store, self._apologies, self._data_dir = journal, store, apologies, data_dir
         self._outcomes: OrderedDict[str, tuple[Outcome, Ticket]] = OrderedDict()
         self._caller_transcript = caller_transcript
@@ -168,6 +170,8 @@ class Switchboard:
         ticket = live.ticket
 
         def write(record: Record) -> None:
+            if isinstance(record, VerdictRecord):
+                self._note_verdict(ticket, record)
             live.add(call_log.write(record))
 
         slot: Slot
@@ -207,6 +211,12 @@ class Switchboard:
         if not done:
             log.error("call %s: the end of its transcript still waits for the disk", live.ticket.call_id)
         self.live.pop(live.ticket.call_id, None)
+
+    def _note_verdict(self, ticket: Ticket, verdict: VerdictRecord) -> None:
+        """Count it, and log it by its topic: the phrase may be what the caller said."""
+        self.verdicts.add(ticket.persona.name, verdict)
+        audible = ", and the beginning of the phrase was heard" if verdict.audible else ""
+        log.info("call %s: the gate stopped %s: %s%s", ticket.call_id, verdict.topic, verdict.action, audible)
 
     def _remember(self, ticket: Ticket, outcome: Outcome) -> None:
         self.ended[outcome.how] = self.ended.get(outcome.how, 0) + 1

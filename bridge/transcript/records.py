@@ -87,7 +87,9 @@ class AgentUnheard(msgspec.Struct, frozen=True, tag_field="type", tag="agent_unh
 class VerdictRecord(msgspec.Struct, frozen=True, tag_field="type", tag="verdict"):
     """The topic gate stopped something; the fields are those of `bridge.facts.speech.Verdict`.
 
-    `audible` is true if the caller heard any of what was withheld, which is what the gate exists to prevent.
+    `begun` is what of the phrase had been handed over to be spoken before it was stopped, `heard` what of that sounded
+    at the caller's ear, and `audible` whether any of it did. By the playout account: a piece was heard if its mark came
+    back, or if its first sample was due, before the carrier was told to clear. `withheld` was never sent.
     """
 
     phrase: str
@@ -97,10 +99,12 @@ class VerdictRecord(msgspec.Struct, frozen=True, tag_field="type", tag="verdict"
     at_ms: int
     withheld: str = ""
     audible: bool = False
+    begun: str = ""
+    heard: str = ""
 
     @classmethod
-    def of(cls, verdict: Verdict, *, audible: bool = False) -> VerdictRecord:
-        """The record of a verdict as the engine sent it."""
+    def of(cls, verdict: Verdict, *, heard: str = "") -> VerdictRecord:
+        """The record of a verdict as the engine sent it, with what the call knows of it."""
         return cls(
             phrase=verdict.phrase,
             topic=verdict.topic,
@@ -108,7 +112,9 @@ class VerdictRecord(msgspec.Struct, frozen=True, tag_field="type", tag="verdict"
             action=verdict.action,
             at_ms=verdict.at_ms,
             withheld=verdict.withheld,
-            audible=audible,
+            audible=bool(heard),
+            begun=verdict.begun,
+            heard=heard,
         )
 
 

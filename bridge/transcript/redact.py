@@ -185,7 +185,8 @@ class Redactor:
                 masked = msgspec.structs.replace(record, text=mask(record.text))
                 return (*self._release("agent"), *self._expired(record.at_ms), masked)
             case VerdictRecord():
-                return (*self._expired(record.at_ms), msgspec.structs.replace(record, withheld=mask(record.withheld)))
+                texts = {name: mask(getattr(record, name)) for name in ("withheld", "begun", "heard")}
+                return (*self._expired(record.at_ms), msgspec.structs.replace(record, **texts))
             case DigitPressed():
                 return (*self._expired(record.at_ms), msgspec.structs.replace(record, digit=""))
             case Problem():

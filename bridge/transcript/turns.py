@@ -32,13 +32,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class GateEvent:
-    """Something the topic gate stopped: the persona's phrase and topic, and what was done."""
+    """Something the topic gate stopped: the persona's phrase and topic, what was done, whether any of it was heard."""
 
     phrase: str
     topic: str
     action: Action
     at_ms: int
     speaker: Speaker
+    audible: bool = False
 
 
 def turns(records: Iterable[Record]) -> list[Turn]:
@@ -55,7 +56,7 @@ def turns(records: Iterable[Record]) -> list[Turn]:
 def gate(records: Iterable[Record]) -> list[GateEvent]:
     """The verdicts in order."""
     return [
-        GateEvent(record.phrase, record.topic, record.action, record.at_ms, record.speaker)
+        GateEvent(record.phrase, record.topic, record.action, record.at_ms, record.speaker, record.audible)
         for record in records
         if isinstance(record, VerdictRecord)
     ]

@@ -69,3 +69,57 @@ def test_each_piece_of_text_is_heard_or_unheard_and_never_both(steps):
     heard += playout.presumed(now)
     unheard += playout.clear(now)
     assert sorted(p.text for p in heard + unheard) == sorted(sent)
+
+
+def told(playout, *texts, now=0):
+    for text in texts:
+        playout.send(now, 640, text)
+
+
+def test_of_a_phrase_whose_pieces_were_played_everything_was_heard():
+    playout = Playout()
+    told(playout, " take", " ib", "u")
+    assert playout.heard_of(" ibu") == " ibu"
+    playout.clear(now=3 * 640)
+    assert playout.heard_of("ibu") == " ibu"
+
+
+def test_of_a_phrase_that_was_cleared_only_what_had_begun_to_sound_was_heard():
+    playout = Playout()
+    told(playout, " take", " ib", "u", "pro")
+    playout.clear(now=640 + 1)  # one sample of " ib" has been played
+    assert playout.heard_of(" ibupro") == " ib"
+    playout.clear(now=640 + 1)
+    assert playout.heard_of(" ibupro") == " ib"
+
+
+def test_nothing_was_heard_of_a_phrase_that_was_cleared_before_its_first_sample():
+    playout = Playout()
+    told(playout, " take", " ib", "u")
+    playout.clear(now=640)
+    assert playout.heard_of(" ibu") == ""
+    assert playout.heard_of("") == ""
+
+
+def test_a_piece_was_heard_whose_mark_came_back_before_it_was_due():
+    playout = Playout()
+    piece = playout.send(0, 640, " ib")
+    playout.played(0, piece.mark)
+    playout.clear(now=0)
+    assert playout.heard_of(" ib") == " ib"
+
+
+def test_words_that_were_never_sent_were_not_heard():
+    playout = Playout()
+    told(playout, " We", " take", " blue")
+    assert playout.heard_of("blue cross") == " blue"
+    assert playout.heard_of("green cross") == ""
+
+
+@given(st.lists(st.sampled_from([" ib", "u", " pro", "f", " en."]), min_size=1, max_size=40), st.integers(0, 40 * 640))
+def test_what_was_heard_of_a_text_is_its_beginning_up_to_the_moment_of_the_clear(texts, now):
+    playout = Playout()
+    told(playout, *texts)
+    playout.clear(now)
+    played = texts[: -(-now // 640)]
+    assert playout.heard_of("".join(texts)) == "".join(played)

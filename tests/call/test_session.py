@@ -189,6 +189,23 @@ async def test_the_callers_words_and_verdicts_go_into_the_record(rig):
     assert call.kinds(records.VerdictRecord)[0].phrase == "ibuprofen"
 
 
+@pytest.mark.parametrize(("played_ms", "heard"), [(0, ""), (80, " ib"), (100, " ibu"), (160, " ibu")])
+async def test_a_verdict_tells_what_of_the_phrase_the_caller_had_heard_when_the_carrier_was_cleared(
+    rig, played_ms, heard
+):
+    call = rig()
+    await call.turn(0.08)
+    await call.agent(AgentFrame(pcm=TONE, text=" ib", turn=1), AgentFrame(pcm=TONE, text="u", turn=1))
+    await call.turn(played_ms / 1000)
+    verdict = Verdict("ibuprofen", "medicine", "agent", "hangup", 160, "profen", " ibu")
+    await call.agent(AgentFrame(flush=True, verdicts=(verdict,)))
+    [record] = call.kinds(records.VerdictRecord)
+    assert (record.audible, record.begun, record.heard) == (bool(heard), " ibu", heard)
+    assert Clear() in call.line.sent
+    if played_ms == 0:  # and what is proven to have been played, was
+        assert [piece.text for piece in call.kinds(records.AgentUnheard)] == [" ib", "u"]
+
+
 async def test_a_goodbye_is_heard_to_its_end_before_the_call_is_over(rig):
     call = rig()
     await call.turn(0.16)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from bridge.cli.gate import app
 from bridge.facts.errors import BridgeError
 from bridge.server.journal import transcript_name
-from bridge.transcript.records import AgentSaid, Call, CallerSaid, Ended, VerdictRecord, write
+from bridge.transcript.records import AgentSaid, AgentUnheard, Call, CallerSaid, Ended, VerdictRecord, write
 
 ROOT = Path(__file__).parents[2]
 DENTAL = str(ROOT / "personas" / "dental.yaml")
@@ -105,8 +105,12 @@ def archive(tmp_path: Path) -> Path:
         AgentSaid(" Hello.", 1, 0, 800),
         CallerSaid("What helps?", 1000, 2000),
         AgentSaid(" Take", 2, 2400, 2800),
-        VerdictRecord("ibuprofen", "medicine", "agent", "refuse", 2880, " ibuprofen"),
+        AgentUnheard("bu", 2, 2960, "gate"),
+        VerdictRecord("ibuprofen", "medicine", "agent", "refuse", 2880, "profen", True, " ibu", " i"),
         AgentSaid(" No comment.", 3, 3000, 4000),
+        CallerSaid("And aspirin?", 4200, 5000),
+        VerdictRecord("aspirin", "medicine", "caller", "refuse", 5100),
+        AgentSaid(" No comment.", 4, 5200, 6000),
         Ended("caller_hung_up", "the caller hung up", "2020-01-05T09:30:10.000Z", 10.0),
     ]
     path = tmp_path / transcript_name(call.call_id, call.started_at)
@@ -115,15 +119,20 @@ def archive(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_explain_shows_a_verdict_with_what_came_before_it(archive: Path) -> None:
-    output = run("explain", "abab", "--data-dir", str(archive)).output
-    assert output.splitlines()[:6] == [
+def test_explain_shows_each_verdict_with_what_was_said_around_it_and_what_of_it_was_heard(archive: Path) -> None:
+    first, second = run("explain", "abab", "--data-dir", str(archive)).output.strip().split("\n\n")
+    assert first.splitlines() == [
         "0:02.8  refuse: ibuprofen (medicine), met by the agent's words",
-        "    0:00.0 agent: Hello.",
         "    0:01.0 caller: What helps?",
         "    0:02.4 agent: Take",
-        "    withheld: ibuprofen",
-        "    It was withheld before it had a sound.",
+        "    0:02.9 agent: bu  [not heard]",
+        "    withheld: profen",
+        "    Its beginning was heard: i",
+        "    0:03.0 agent: No comment.",
+        "    0:04.2 caller: And aspirin?",
     ]
-    (found,) = objects("explain", "abab", "--data-dir", str(archive), "--json")
-    assert (found["phrase"], found["audible"], len(found["context"])) == ("ibuprofen", False, 3)
+    assert second.splitlines()[-2:] == ["    Nothing of it was heard.", "    0:05.2 agent: No comment."]
+    one, other = objects("explain", "abab", "--data-dir", str(archive), "--json")
+    assert (one["phrase"], one["audible"], one["heard"], len(one["context"])) == ("ibuprofen", True, " i", 3)
+    assert [said["text"] for said in one["after"]] == ["No comment.", "And aspirin?"]
+    assert (other["speaker"], other["audible"]) == ("caller", False)

@@ -271,7 +271,7 @@ def test_every_kind_of_record_is_masked_wherever_it_holds_what_was_said() -> Non
         CallerSaid(f"{number}, okay", 0, 1),
         AgentSaid(f" {number}, okay", 1, 0, 1),
         AgentUnheard(f" {number}", 1, 2, "gate"),
-        VerdictRecord("phrase", "topic", "agent", "refuse", 3, f"call {number}"),
+        VerdictRecord("phrase", "topic", "agent", "refuse", 3, f"call {number}", True, f"call {number}", number),
         DigitPressed("4", 4),
         Problem("the recording ended early", 5),
         Ended("idle", "silence", "2026-01-31", 1.0),

@@ -52,6 +52,7 @@ def test_a_call_is_summed_up_under_the_documented_keys() -> None:
             "action": "refuse",
             "at_ms": 2200,
             "speaker": "caller",
+            "audible": False,
         }
     ]
     assert summary["unheard"] == [{"text": "Well,", "at_ms": 2300, "reason": "gate"}]

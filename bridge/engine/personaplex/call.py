@@ -25,6 +25,7 @@ from bridge.engine.personaplex.script import Script, words_of
 from bridge.engine.personaplex.tokeniser import TextStream, Tokeniser
 from bridge.facts.formats import FRAME_MS
 from bridge.facts.speech import AgentFrame, Verdict, Wish
+from bridge.gate.begun import begun, tail
 from bridge.gate.rules import Pattern
 from bridge.gate.tokens import Choice, TokenGate
 from bridge.gate.topic import topic_gate
@@ -75,6 +76,7 @@ class Call:
         `listener` hears the caller's words, if anybody wants them.
         """
         self._persona = persona
+        self._rules = vocabulary.rules
         self._tokeniser = tokeniser
         self._stream = TextStream(tokeniser)
         topic = topic_gate(persona, vocabulary.rules)
@@ -93,6 +95,7 @@ class Call:
         self._decided: deque[_Decided] = deque()  # two at most
         self._held: deque[tuple[_Decided, Samples | None]] = deque([(_Decided(), None)] * held)
         self._stopped: Verdict | None = None  # of the frame that is decided on
+        self._told = ""  # the end of the text that was delivered
         self.say(persona.resume_say if resumed else f"{persona.consent or ''} {persona.greeting}", None)
 
     # -- before the sound
@@ -161,14 +164,16 @@ class Call:
         assert choice.stopped is not None
         unheard = self._drop(choice.drop) + self._text_of(choice, choice.stopped)
         at_ms = (self._frames + len(self._held) + len(self._decided) - choice.drop) * FRAME_MS
-        review = self._gate.take_over(choice.stopped, at_ms, unheard)
+        told = self._told + "".join(decided.text for decided in self._waiting() if not decided.dropped)
+        before = begun(self._rules, choice.stopped.phrase, told, unheard)
+        review = self._gate.take_over(choice.stopped, at_ms, unheard, before)
         self._report(review.verdict, choice.drop)
         self._hush = _HUSH - 1
         self._begin(Script(words_of(self._tokeniser, review.text), review.wish))
 
     def _drop(self, count: int) -> str:
         """Let nobody hear the latest frames that were decided on; their text."""
-        waiting = [decided for decided, _ in self._held] + list(self._decided)
+        waiting = self._waiting()
         kept, dropped = waiting[: len(waiting) - count], waiting[len(waiting) - count :]
         self._replace([*kept, *(replace(decided, dropped=True) for decided in dropped)])
         return "".join(decided.text for decided in dropped)
@@ -178,9 +183,13 @@ class Call:
         if not dropped:
             self._stopped = verdict
             return
-        waiting = [decided for decided, _ in self._held] + list(self._decided)
+        waiting = self._waiting()
         waiting[-dropped] = replace(waiting[-dropped], verdict=verdict)
         self._replace(waiting)
+
+    def _waiting(self) -> list[_Decided]:
+        """The frames that were decided on and have not been delivered, in order."""
+        return [decided for decided, _ in self._held] + list(self._decided)
 
     def _replace(self, waiting: list[_Decided]) -> None:
         self._held = deque((decided, sound) for decided, (_, sound) in zip(waiting, self._held, strict=False))
@@ -219,9 +228,11 @@ class Call:
             self._listener.push(heard)
             self._caller_speaking = self._listener.speaking
         silent = sound is None or decided.dropped or self._failed
+        text = "" if silent else decided.text
+        self._told = tail(self._told, text)
         return AgentFrame(
             pcm=b"" if sound is None or silent else sound.tobytes(),
-            text="" if silent else decided.text,
+            text=text,
             turn=decided.turn,
             caller=self._listener.take() if self._listener else (),
             caller_speaking=self._caller_speaking,

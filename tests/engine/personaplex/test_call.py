@@ -113,6 +113,7 @@ def test_blocked_word_is_stopped_before_its_last_piece_is_heard(tokeniser: Token
         "agent",
     )
     assert verdict.withheld == tokeniser.piece(last)
+    assert verdict.begun + verdict.withheld == "ibuprofen"
     spoken = said(frames)
     assert spoken.startswith("".join(str(tokeniser.piece(token)) for token in pieces).strip())
     assert spoken.endswith("I can't talk about that.")
@@ -252,6 +253,7 @@ def test_hold_delays_the_agent_and_keeps_the_beginning_of_a_phrase_from_being_he
         heard.append((first, said(frames).removesuffix(PERSONA.refusal).strip()))
         (verdict,) = (verdict for frame in frames for verdict in frame.verdicts)
         assert verdict.withheld == "ibuprofen"[len(heard[-1][1]) :]
+        assert verdict.begun.strip() == heard[-1][1]
     assert heard[1][0] - heard[0][0] == 4
     assert len(heard[1][1]) < len(heard[0][1]) < len("ibuprofen")
 
