@@ -11,10 +11,10 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from bridge.transcript.records import DigitPressed, Ended, Problem, Reading
+from bridge.transcript.records import CarrierReport, DigitPressed, Ended, Problem, Reading
 from bridge.transcript.turns import gate, turns
 
-Who = Literal["caller", "agent", "unheard", "gate", "digit", "problem", "end"]
+Who = Literal["caller", "agent", "unheard", "gate", "digit", "problem", "carrier", "end"]
 
 _LABEL: dict[Who, str] = {"unheard": "agent", "digit": "caller", "end": ""}
 _STYLE: dict[Who, str] = {
@@ -24,6 +24,7 @@ _STYLE: dict[Who, str] = {
     "gate": "bold red",
     "digit": "dim",
     "problem": "yellow",
+    "carrier": "dim",
     "end": "dim",
 }
 _BECAUSE = {"caller_spoke": "the caller spoke", "gate": "the gate took it back", "call_ended": "the call ended"}
@@ -67,6 +68,9 @@ def lines(reading: Reading) -> list[Line]:
                 found.append(Line(at_ms, "digit", f"[pressed {clean(digit) or 'a key'}]"))
             case Problem(what, at_ms):
                 found.append(Line(at_ms, "problem", clean(what)))
+            case CarrierReport(what, _, seconds):
+                length = "" if seconds is None else f", {seconds} s by its count"
+                found.append(Line(end, "carrier", f"[{clean(what)}{length}]"))
             case Ended(how, reason, _, seconds):
                 found.append(Line(max(end, int(seconds * 1000)), "end", f"[{how}: {clean(reason)}]"))
     found += [

@@ -17,8 +17,9 @@ from bridge import __version__
 from bridge.server.journal import JournalError, read_transcript
 from bridge.server.metrics import BridgeCollector, exposition
 from bridge.server.personas import PersonaBook
+from bridge.server.register import LiveCall
 from bridge.server.store import CallStore
-from bridge.server.switchboard import LiveCall, Switchboard
+from bridge.server.switchboard import Switchboard
 from bridge.transcript.records import encode
 from bridge.transcript.summary import summarise
 

@@ -92,8 +92,8 @@ def read_transcript(data_dir: Path, name: str) -> Reading:
 class CallLog:
     """One call's file. `write` and `close` belong to the event loop, the rest to the writing thread."""
 
-    def __init__(self, journal: Journal, name: str, header: Call, redactor: Redactor | None) -> None:
-        """Made by `Journal.open`."""
+    def __init__(self, journal: Journal, name: str, redactor: Redactor | None, *, again: bool = False) -> None:
+        """Made by the journal. `again`: the file was closed before, and if it is gone it stays so."""
         self.name = name
         self.closed: Future[None] = Future()
         self.closed.set_running_or_notify_cancel()  # whoever stops waiting for it must not cancel it
@@ -102,11 +102,14 @@ class CallLog:
         self._lines: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._closing = False
+        self._again = again
         self._fd: int | None = None
+
+    def begin(self, header: Call) -> None:
+        """Write the header. As it was written, with redaction, it lacks the caller's number, and so must the index."""
         (written,) = self.write(header)
         assert isinstance(written, Call)
-        self.header: Call = written
-        """The header as it was written: with redaction it lacks the caller's number, and so must the index."""
+        self.header = written
 
     def write(self, record: Record) -> tuple[Record, ...]:
         """Write a record, never waiting for the disk.
@@ -153,7 +156,15 @@ class Journal:
     def open(self, header: Call) -> CallLog:
         """Begin a call's file with its header. Raises `JournalError` for an id or a date that is not ours."""
         name = transcript_name(header.call_id, header.started_at)
-        return CallLog(self, name, header, Redactor() if self._redact else None)
+        call_log = CallLog(self, name, Redactor() if self._redact else None)
+        call_log.begin(header)
+        return call_log
+
+    def note(self, name: str, record: Record) -> None:
+        """Add a line, which holds nothing to mask, to the file of a call that is over."""
+        call_log = CallLog(self, name, None, again=True)
+        call_log.write(record)
+        call_log.close()
 
     def close(self, timeout_s: float) -> bool:
         """Write what waits and end the thread; false, with an error in the log, if that took over `timeout_s`.
@@ -224,7 +235,10 @@ class Journal:
     def _write_out(self, call_log: CallLog) -> None:
         """Write a call's lines, oldest first. What a full disk took of a line is not written again."""
         if call_log._fd is None and call_log._lines:
-            call_log._fd = _create(self.data_dir / call_log.name)
+            path = self.data_dir / call_log.name
+            call_log._fd = _reopen(path) if call_log._again else _create(path)
+            if call_log._fd is None:  # deleted since, and not to come back
+                self._drop_lines(call_log)
         while call_log._lines:
             assert call_log._fd is not None
             line = call_log._lines[0]
@@ -238,6 +252,12 @@ class Journal:
                     call_log._lines.popleft()
                     self.counters.records += 1
         self._settle(call_log)
+
+    def _drop_lines(self, call_log: CallLog) -> None:
+        with self._changed:
+            call_log._lines.clear()
+            self.counters.waiting_bytes -= call_log._waiting_bytes
+            call_log._waiting_bytes = 0
 
     def _settle(self, call_log: CallLog) -> None:
         """Take a call that has nothing left to write off the list, and close its file if it is over."""
@@ -274,3 +294,11 @@ def _create(path: Path) -> int:
     """Open a new file for appending, readable by its owner alone: it holds what a caller said."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _reopen(path: Path) -> int | None:
+    """Open a file that is there for appending."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None

@@ -41,7 +41,7 @@ class BridgeCollector(Collector):
         ready = 1.0 if engine.state == "ready" else 0.0
         yield GaugeMetricFamily("callbridge_engine_ready", "1 while the engine takes calls.", value=ready)
         ended = CounterMetricFamily("callbridge_calls_ended", "Calls ended, by how.", labels=["how"])
-        for how, count in self._switchboard.ended.items():
+        for how, count in self._switchboard.register.ended.items():
             ended.add_metric([how], count)
         yield ended
         verdicts = CounterMetricFamily(

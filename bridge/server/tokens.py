@@ -38,9 +38,10 @@ class StreamTokens:
 
     def __init__(self, valid_seconds: float, clock: Callable[[], float]) -> None:
         """Tokens work for `valid_seconds`."""
-        self._valid = valid_seconds
+        self.valid_seconds = valid_seconds
         self._clock = clock
         self._tickets: dict[str, tuple[float, Ticket]] = {}
+        self._expired: list[Ticket] = []
 
     @property
     def outstanding(self) -> int:
@@ -48,13 +49,31 @@ class StreamTokens:
         self._expire()
         return len(self._tickets)
 
+    def expire(self) -> list[Ticket]:
+        """The tickets whose tokens have expired or were given up since the last time."""
+        self._expire()
+        expired, self._expired = self._expired, []
+        return expired
+
+    def withdraw(self, carrier_id: str) -> Ticket | None:
+        """Take back the token of a call: its ticket, or None if it has none outstanding."""
+        self._expire()
+        found = next((token for token, (_, held) in self._tickets.items() if held.carrier_id == carrier_id), None)
+        return self._tickets.pop(found)[1] if found else None
+
+    def withdraw_all(self) -> list[Ticket]:
+        """Take back every token."""
+        held = [ticket for _, ticket in self._tickets.values()]
+        self._tickets.clear()
+        return self.expire() + held
+
     def issue(self, ticket: Ticket) -> str:
         """A new token for a call."""
         self._expire()
         while len(self._tickets) >= MAX_TOKENS:
-            self._tickets.pop(next(iter(self._tickets)))
+            self._expired.append(self._tickets.pop(next(iter(self._tickets)))[1])
         token = secrets.token_urlsafe(32)
-        self._tickets[token] = (self._clock() + self._valid, ticket)
+        self._tickets[token] = (self._clock() + self.valid_seconds, ticket)
         return token
 
     def take(self, token: str) -> Ticket | None:
@@ -66,7 +85,8 @@ class StreamTokens:
     def _expire(self) -> None:
         now = self._clock()
         while self._tickets:
-            token, (until, _) = next(iter(self._tickets.items()))  # all live equally long: the oldest is first
+            token, (until, ticket) = next(iter(self._tickets.items()))  # all live equally long: the oldest is first
             if until > now:
                 return
             del self._tickets[token]
+            self._expired.append(ticket)

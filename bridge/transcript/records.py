@@ -32,6 +32,7 @@ How = Literal[
     "engine_failed",
     "carrier_lost",
     "protocol_error",
+    "never_connected",
     "shutdown",
     "internal_error",
 ]
@@ -132,8 +133,24 @@ class Problem(msgspec.Struct, frozen=True, tag_field="type", tag="problem"):
     at_ms: int
 
 
+class CarrierReport(msgspec.Struct, frozen=True, tag_field="type", tag="carrier"):
+    """What the carrier told of the call beside its stream. Told after the end, it follows `ended`.
+
+    `what` is the carrier's word, such as `in-progress` or `completed`; `seconds` the length of the call as the carrier
+    bills it, `code` its answer in SIP. `told_at` is ISO 8601 in UTC, since no clock of the call need be running.
+    """
+
+    what: str
+    told_at: str
+    seconds: int | None = None
+    code: str = ""
+
+
 class Ended(msgspec.Struct, frozen=True, tag_field="type", tag="ended"):
-    """The last line. `seconds` is the length of the caller's audio; `counters` what the call counted."""
+    """How the call ended; only what the carrier tells later follows.
+
+    `seconds` is the length of the caller's audio; `counters` what the call counted.
+    """
 
     how: How
     reason: str
@@ -142,7 +159,7 @@ class Ended(msgspec.Struct, frozen=True, tag_field="type", tag="ended"):
     counters: dict[str, int] = {}
 
 
-Record = Call | CallerSaid | AgentSaid | AgentUnheard | VerdictRecord | DigitPressed | Problem | Ended
+Record = Call | CallerSaid | AgentSaid | AgentUnheard | VerdictRecord | DigitPressed | Problem | CarrierReport | Ended
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

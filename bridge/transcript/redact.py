@@ -27,6 +27,7 @@ from bridge.transcript.records import (
     AgentUnheard,
     Call,
     CallerSaid,
+    CarrierReport,
     DigitPressed,
     Ended,
     Problem,
@@ -191,6 +192,8 @@ class Redactor:
                 return (*self._expired(record.at_ms), msgspec.structs.replace(record, digit=""))
             case Problem():
                 return (*self._expired(record.at_ms), record)
+            case CarrierReport():
+                return (record,)
             case Call():
                 return (msgspec.structs.replace(record, from_number=mask(record.from_number)),)
             case Ended():

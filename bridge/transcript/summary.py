@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bridge.transcript.records import Call, Ended, Problem, Record
+from bridge.transcript.records import Call, CarrierReport, Ended, Problem, Record
 from bridge.transcript.turns import gate, turns
 
 
@@ -42,6 +42,11 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
             {"text": turn.text, "at_ms": turn.start_ms, "reason": turn.reason} for turn in said if not turn.heard
         ],
         "problems": [{"what": record.what, "at_ms": record.at_ms} for record in records if isinstance(record, Problem)],
+        "carrier_reports": [
+            {"what": record.what, "told_at": record.told_at, "seconds": record.seconds, "code": record.code}
+            for record in records
+            if isinstance(record, CarrierReport)
+        ],
         "counters": ended.counters if ended else {},
     }
 

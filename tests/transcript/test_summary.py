@@ -9,6 +9,7 @@ from bridge.transcript.records import (
     AgentUnheard,
     Call,
     CallerSaid,
+    CarrierReport,
     DigitPressed,
     Ended,
     Problem,
@@ -30,7 +31,7 @@ END = Ended("caller_hung_up", "stop", "2026-01-31T09:30:03.000Z", 3.0, {"packets
 
 
 def test_a_call_is_summed_up_under_the_documented_keys() -> None:
-    summary = summarise([*TALK, END])
+    summary = summarise([*TALK, END, CarrierReport("completed", "2026-01-31T09:30:04.000Z", 4, "200")])
     assert json.loads(json.dumps(summary)) == summary
     assert {key: summary[key] for key in ("call_id", "persona", "from", "to", "started_at", "seconds", "ended")} == {
         "call_id": "0" * 16,
@@ -56,6 +57,8 @@ def test_a_call_is_summed_up_under_the_documented_keys() -> None:
         }
     ]
     assert summary["unheard"] == [{"text": "Well,", "at_ms": 2300, "reason": "gate"}]
+    told = {"what": "completed", "told_at": "2026-01-31T09:30:04.000Z", "seconds": 4, "code": "200"}
+    assert summary["carrier_reports"] == [told]
     assert summary["problems"] == [{"what": "the recording ended early", "at_ms": 2600}]
 
 

@@ -8,16 +8,21 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from bridge.call.session import Outcome
 from bridge.server.admission import cannot_take, who_answers
 from bridge.server.journal import new_call_id
 from bridge.server.tokens import Ticket
 from bridge.server.twilio import answers
 from bridge.server.twilio.requests import Desk, field, twiml
+from bridge.transcript.records import How
 
 log = logging.getLogger("bridge.twilio")
 
 WORDS: Final = {"stopping": answers.CLOSING, "engine": answers.APOLOGY, "full": answers.BUSY}
 """What a caller hears who is turned away, by the kind of the refusal."""
+
+HOW: Final[dict[str, How]] = {"stopping": "shutdown", "engine": "engine_failed", "full": "engine_full"}
+"""How the record of such a call ends."""
 
 
 def voice_routes(router: APIRouter, desk: Desk) -> None:
@@ -40,9 +45,6 @@ def voice_routes(router: APIRouter, desk: Desk) -> None:
         if duty is None:
             log.warning("a call was turned away: no persona answers this number, and DEFAULT_PERSONA names none")
             return twiml(answers.say_and_hang_up(answers.NOT_IN_SERVICE))
-        if refusal := cannot_take(switchboard):
-            log.warning("a call for %s was turned away: %s", duty.persona.name, refusal.why)
-            return twiml(answers.say_then_person(WORDS[refusal.kind], duty.persona))
         ticket = Ticket(
             call_id=new_call_id(),
             carrier_id=carrier_id,
@@ -52,7 +54,11 @@ def voice_routes(router: APIRouter, desk: Desk) -> None:
             to_number=to_number,
             record=_switch(request.query_params.get("record"), settings.record),
         )
-        token = switchboard.tokens.issue(ticket)
+        if refusal := cannot_take(switchboard):
+            log.warning("a call for %s was turned away: %s", duty.persona.name, refusal.why)
+            switchboard.register.never_held(ticket, Outcome(HOW[refusal.kind], f"turned away: {refusal.why}"))
+            return twiml(answers.say_then_person(WORDS[refusal.kind], duty.persona))
+        token = switchboard.promise(ticket)
         stream_url = desk.signatures.stream_url(f"/twilio/media/{token}")
         return twiml(answers.connect(ticket, stream_url, settings.public_url))
 
@@ -62,8 +68,8 @@ def voice_routes(router: APIRouter, desk: Desk) -> None:
         form = await desk.signed_form(request)
         if isinstance(form, Response):
             return form
-        known = switchboard.outcome(field(form, "CallSid"))
-        return twiml(answers.what_now(*known) if known else answers.say_and_hang_up(answers.APOLOGY))
+        past = await switchboard.register.over(field(form, "CallSid"))
+        return twiml(answers.what_now(past.outcome, past.ticket) if past else answers.say_and_hang_up(answers.APOLOGY))
 
 
 def _switch(value: str | None, default: bool) -> bool:

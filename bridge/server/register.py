@@ -1,0 +1,200 @@
+"""The record of each call: opened, watched while the call goes on, closed once, and added to by what is told later.
+
+Exactly one record belongs to each call that a persona answers, also to one whose stream never came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bridge.call.session import CallSession, Outcome
+from bridge.server.journal import CallLog, Journal, recording_name, transcript_name
+from bridge.server.store import CallStore
+from bridge.server.tokens import Ticket
+from bridge.transcript.records import Call, Ended, Problem, Record, utc_text
+
+log = logging.getLogger("bridge.calls")
+
+MAX_PAST: Final = 10_000
+"""Ended calls that are kept in mind for what the carrier asks and tells afterwards."""
+
+MAX_NOTES: Final = 64
+"""Lines that may be added to the record of a call after its end."""
+
+WRITE_SECONDS: Final = 2.0
+"""Time that the disk has for the last lines of a call before others are told that it is over."""
+
+OVER_SECONDS: Final = 5.0
+"""A stream of which the carrier says that it is over has been wound up within this time."""
+
+MAX_LIVE_RECORDS: Final = 20_000
+"""Records of one call kept in memory for those who watch it live: hours of talk."""
+
+
+@dataclass(slots=True)
+class LiveCall:
+    """A call in progress, or just over, as others may look at it."""
+
+    ticket: Ticket
+    transcript: str
+    recording: str | None
+    log: CallLog
+    entered: asyncio.Future[Any]
+    session: CallSession | None = None
+    records: list[Record] = field(default_factory=list)
+    remembered: bool = False
+    over: bool = False
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def write(self, record: Record) -> None:
+        """Add a record, and show it to those who watch."""
+        for written in self.log.write(record):
+            if len(self.records) < MAX_LIVE_RECORDS or isinstance(written, Ended):
+                self.records.append(written)
+        self.signal()
+
+    def signal(self) -> None:
+        """Wake all who watch; each waits on the event that was current when it last looked."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+@dataclass(slots=True)
+class PastCall:
+    """A call that is over, for what the carrier still asks and tells. `notes` counts lines added since."""
+
+    ticket: Ticket
+    outcome: Outcome
+    transcript: str
+    notes: int = 0
+
+
+class Register:
+    """Owner of the records of all calls."""
+
+    def __init__(self, journal: Journal, store: CallStore, data_dir: Path, engine: str) -> None:
+        """`engine` is the name that headers give."""
+        self.data_dir = data_dir
+        self.live: dict[str, LiveCall] = {}
+        self.ended: dict[str, int] = {}
+        self._journal, self._store, self._engine = journal, store, engine
+        self._past: OrderedDict[str, PastCall] = OrderedDict()
+        self._errands: set[asyncio.Task[None]] = set()
+
+    def by_carrier(self, carrier_id: str) -> LiveCall | None:
+        """The call in progress that the carrier knows as `carrier_id`."""
+        return next((live for live in self.live.values() if live.ticket.carrier_id == carrier_id), None)
+
+    def past(self, carrier_id: str) -> PastCall | None:
+        """The ended call that the carrier knows as `carrier_id`."""
+        return self._past.get(carrier_id)
+
+    async def over(self, carrier_id: str) -> PastCall | None:
+        """How the call ended. The carrier may ask before its stream has been wound up: that is waited for."""
+        live = self.by_carrier(carrier_id)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OVER_SECONDS):
+                while live and not live.remembered:
+                    await live.changed.wait()
+        return self.past(carrier_id)
+
+    def open(self, ticket: Ticket) -> LiveCall:
+        """Begin the record of a call."""
+        live = self._begin(ticket)
+        self.live[ticket.call_id] = live
+        log.info("call %s: began; persona %s", ticket.call_id, ticket.persona.name)
+        return live
+
+    def _begin(self, ticket: Ticket) -> LiveCall:
+        header = Call(
+            call_id=ticket.call_id,
+            persona=ticket.persona.name,
+            from_number=ticket.from_number,
+            to_number=ticket.to_number,
+            carrier=ticket.carrier,
+            carrier_id=ticket.carrier_id,
+            started_at=utc_now(),
+            engine=self._engine,
+        )
+        transcript = transcript_name(ticket.call_id, header.started_at)
+        recording = recording_name(transcript) if ticket.record else None
+        call_log = self._journal.open(header)
+        header = call_log.header  # as written: with REDACT its numbers are masked
+        # A busy database must not delay the greeting.
+        entered = asyncio.create_task(asyncio.to_thread(self._store.begin, header, transcript, recording))
+        return LiveCall(ticket, transcript, recording, call_log, entered, records=[header])
+
+    async def close(self, live: LiveCall, outcome: Outcome) -> None:
+        """Close the record. A disk that is full may hold the last lines back; nobody waits for it longer than this."""
+        self.remember(live, outcome)
+        live.over = True
+        live.signal()
+        await live.entered
+        written = asyncio.wrap_future(live.log.close())
+        await asyncio.to_thread(self._store.finish, live.ticket.call_id, tuple(live.records))
+        done, _ = await asyncio.wait([written], timeout=WRITE_SECONDS)
+        if not done:
+            log.error("call %s: the end of its transcript still waits for the disk", live.ticket.call_id)
+        self.live.pop(live.ticket.call_id, None)
+        log.info("call %s: ended: %s", live.ticket.call_id, outcome.how)
+
+    def never_held(self, ticket: Ticket, outcome: Outcome, problem: str = "") -> None:
+        """The whole record of a call that was turned away, or whose stream never came."""
+        live = self._begin(ticket)
+        if problem:
+            live.write(Problem(problem, 0))
+        live.write(Ended(outcome.how, outcome.reason, utc_now(), 0.0))
+        self.remember(live, outcome)
+        self._run(self._close_unheld(live, outcome))
+
+    async def _close_unheld(self, live: LiveCall, outcome: Outcome) -> None:
+        await live.entered
+        live.log.close()
+        await asyncio.to_thread(self._store.finish, live.ticket.call_id, tuple(live.records))
+        log.info("call %s: ended before it began: %s", live.ticket.call_id, outcome.how)
+
+    def note(self, carrier_id: str, record: Record) -> bool:
+        """Add a line to a call's record, be it in progress or over. False if there is none, or no room for more."""
+        live, past = self.by_carrier(carrier_id), self.past(carrier_id)
+        if live and not live.over:
+            live.write(record)
+            return True
+        if past is None or past.notes >= MAX_NOTES:
+            return False
+        past.notes += 1
+        self._journal.note(past.transcript, record)
+        return True
+
+    def remember(self, live: LiveCall, outcome: Outcome) -> None:
+        """Keep in mind how a call ended, once."""
+        if live.remembered:
+            return
+        live.remembered = True
+        live.signal()
+        self.ended[outcome.how] = self.ended.get(outcome.how, 0) + 1
+        self._past[live.ticket.carrier_id] = PastCall(live.ticket, outcome, live.transcript)
+        while len(self._past) > MAX_PAST:
+            self._past.popitem(last=False)
+
+    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def settle(self) -> None:
+        """Wait for what is still being written of calls that never began."""
+        if self._errands:
+            await asyncio.wait(self._errands, timeout=WRITE_SECONDS)
+
+
+def utc_now() -> str:
+    """The wall clock, as records show it."""
+    return utc_text(datetime.now(UTC))
