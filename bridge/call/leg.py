@@ -9,7 +9,12 @@ from bridge.facts.events import Command, Event
 
 
 class Leg(Protocol):
-    """One phone call's media connection."""
+    """One phone call's media connection.
+
+    When it brings no audio for `no_media_seconds`, its caller is gone, whatever the connection says.
+    """
+
+    no_media_seconds: float
 
     def events(self) -> AsyncIterator[Event]:
         """What the carrier says, until its connection ends. Raises `CarrierError` where it breaks the protocol."""

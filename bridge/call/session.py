@@ -40,8 +40,8 @@ MARK_GRACE_SECONDS: Final = 2.0
 OVERTIME_SECONDS: Final = 15.0
 """A call that is over its length, and whose caller talks over every goodbye, ends so much later all the same."""
 
-NO_MEDIA_SECONDS: Final = 10.0
-"""A stream that brings no audio for so long has lost its caller, whatever its socket says."""
+STALL_SECONDS: Final = 1.0
+"""A line that brings no audio for so long is held, or broken: nobody is there to be asked whether he is."""
 
 
 class Recorder(Protocol):
@@ -267,9 +267,12 @@ class CallSession:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             elapsed = self._elapsed()
-            if self._clock() - self._last_media > NO_MEDIA_SECONDS:
-                self._finish("carrier_lost", f"no audio came for {NO_MEDIA_SECONDS:g} s")
+            stalled = self._clock() - self._last_media
+            if stalled > self._leg.no_media_seconds:
+                self._finish("carrier_lost", f"no audio came for {self._leg.no_media_seconds:g} s")
                 return
+            if stalled > STALL_SECONDS:
+                self._idle.activity(elapsed, caller=False)  # a caller who holds the line is not a silent one
             if self._heard_media:
                 for frame in self._intake.catch_up(elapsed * 1000):
                     self._push(frame)

@@ -70,6 +70,14 @@ class Settings(BaseSettings):
         False, description="1 lets a server without an auth token listen beyond loopback. Anyone may then place calls."
     )
 
+    # -- SIP, by way of Asterisk
+    sip_password: OptionalSecret = Field(
+        None, description="Password with which Asterisk hands calls over. Empty: SIP is off."
+    )
+    sip_allow: str = Field(
+        "127.0.0.0/8,::1/128", description="Networks from which Asterisk may come, separated by commas."
+    )
+
     # -- the HTTP API
     api_key: OptionalSecret = Field(
         None, description="Key for the HTTP API. Empty: a new one is written to DATA_DIR/api.key."

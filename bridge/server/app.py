@@ -34,6 +34,7 @@ from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
 from bridge.server.register import Register
 from bridge.server.signature import Signatures
+from bridge.server.sip.routes import Network, SipSettings, sip_routes
 from bridge.server.store import CallStore
 from bridge.server.switchboard import Switchboard
 from bridge.server.tokens import StreamTokens
@@ -82,6 +83,7 @@ class Server:
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
         collector = BridgeCollector(self.switchboard, self.journal)
         app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio))
+        app.include_router(sip_routes(self.switchboard, self.book, sip_settings(self.settings)))
         app.include_router(
             api_routes(self.switchboard, self.book, self.store, collector, self.settings.data_dir, self.api_key)
         )
@@ -219,6 +221,24 @@ def configure(settings: Settings) -> Configure:
         caller_transcript=settings.caller_transcript,
         log_level=settings.log_level,
     )
+
+
+def sip_settings(settings: Settings) -> SipSettings:
+    """What Asterisk's requests are checked against. Raises `SettingsError` for networks that are none."""
+    secret = settings.sip_password
+    return SipSettings(
+        password=secret.get_secret_value() if secret else None,
+        allow=tuple(_network(text.strip()) for text in settings.sip_allow.split(",") if text.strip()),
+        default_persona=settings.default_persona,
+        record=settings.record,
+    )
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise SettingsError(f"SIP_ALLOW: {error}. Write networks like 127.0.0.0/8 or 192.0.2.10/32.") from None
 
 
 def _bind(settings: Settings) -> socket.socket:

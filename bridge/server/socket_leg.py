@@ -27,11 +27,15 @@ MAX_CLOSE_REASON: Final = 123
 class SocketLeg(ABC):
     """One accepted WebSocket of a carrier. Owner: the call."""
 
+    no_media_seconds = 10.0
+    """See `bridge.call.leg.Leg`."""
+
     def __init__(self, socket: WebSocket) -> None:
         """`socket` has been accepted."""
         self._socket = socket
         self._closed = False
         self.broken = ""
+        self.close_code: int | None = None
 
     @abstractmethod
     def _events(self, message: str | bytes) -> list[Event]:
@@ -66,7 +70,9 @@ class SocketLeg(ABC):
     async def _receive(self) -> str | bytes:
         message = await self._socket.receive()
         if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1006))
+            code: int = message.get("code", 1006)
+            self.close_code = code
+            raise WebSocketDisconnect(code)
         text: str | None = message.get("text")
         data: bytes = message.get("bytes") or b""
         return data if text is None else text

@@ -31,6 +31,8 @@ TONE = np.sin(np.arange(1920) / 10).astype(np.float32).tobytes()
 class Line:
     """Carrier and engine in one: what the test puts in comes out as events and frames, what the call sends is kept."""
 
+    no_media_seconds = 10.0
+
     def __init__(self):
         self.incoming, self.frames = asyncio.Queue(), asyncio.Queue()
         self.sent, self.pushed, self.said, self.digits, self.closed = [], [], [], [], []
@@ -257,6 +259,16 @@ async def test_a_silent_caller_is_asked_and_then_bid_goodbye(rig):
     mark = call.marks[-1]
     call.line.incoming.put_nowait(Played(mark.generation, mark.number))
     assert (await call.task).how == "idle"
+
+
+async def test_a_caller_who_holds_the_line_is_not_asked_whether_he_is_there(rig):
+    call = rig()
+    call.line.no_media_seconds = 60.0
+    await call.turn(1.0)
+    await call.turn(20.0, caller=False)
+    assert call.line.said == []
+    await call.turn(3.1)
+    assert call.line.said == [(PERSONA.limits.idle_question, None)]
 
 
 async def test_keys_reach_the_engine_and_count_as_a_sign_of_life(rig):

@@ -26,9 +26,8 @@ class RMSNorm(nn.Module):
         self.alpha = nn.Parameter(torch.empty(1, 1, dim))
 
     def forward(self, x: Tensor) -> Tensor:  # [..., dim]
-        wide = x.float()
-        scale = self.alpha.float().flatten() * torch.rsqrt(wide.square().mean(-1, keepdim=True) + RMS_EPS)
-        return (wide * scale).to(x.dtype)
+        # One kernel on a GPU; torch widens to float32 inside it.
+        return functional.rms_norm(x, x.shape[-1:], self.alpha.flatten(), RMS_EPS)
 
 
 class Gating(nn.Module):
@@ -60,21 +59,20 @@ class Attention(nn.Module):
         return y
 
 
-def rotary(positions: Tensor, head_dim: int, max_period: float) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of position · max_period^(−2i/head_dim): each [..., head_dim/2], float32.
+def rotary(positions: Tensor, head_dim: int, max_period: float) -> Tensor:
+    """The turns by position · max_period^(−2i/head_dim), as complex numbers of length 1: complex64 [..., head_dim/2].
 
     The angle is computed in float64: after an hour, float32 would be wrong by some thousandths.
     """
     pair = torch.arange(head_dim // 2, device=positions.device, dtype=torch.float64)
     angle = positions.double()[..., None] * max_period ** (-2.0 * pair / head_dim)
-    return angle.cos().float(), angle.sin().float()
+    return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the interleaved pairs (2i, 2i+1) of x [B, T, heads, head_dim] by the angles [B, T, head_dim/2]."""
-    even, odd = x.float().reshape(*x.shape[:-1], -1, 2).unbind(-1)
-    cos, sin = cos[..., None, :], sin[..., None, :]
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2).to(x.dtype)
+def rotate(x: Tensor, turn: Tensor) -> Tensor:
+    """Turn the interleaved pairs (2i, 2i+1) of x [..., head_dim]; `turn` [..., head_dim/2] is broadcast over them."""
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
+    return torch.view_as_real(pairs * turn).flatten(-2).to(x.dtype)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None = None) -> Tensor:

@@ -73,10 +73,10 @@ class DepformerAttention(nn.Module):
 
     def forward(self, x: Tensor, step: int, kv: Tensor) -> Tensor:
         """x [B, dim]; kv [2, B, steps, heads, head_dim] is written at `step` and read up to it."""
-        q, k, v = self.in_proj(x, step).unflatten(-1, (3, self.heads, -1)).unbind(-3)
-        kv[0, :, step], kv[1, :, step] = k, v
+        qkv = self.in_proj(x, step).unflatten(-1, (3, self.heads, -1)).transpose(0, 1)  # [3, B, heads, head_dim]
+        kv[:, :, step] = qkv[1:]
         keys, values = kv[:, :, max(0, step + 1 - self.context) : step + 1]
-        y: Tensor = self.out_proj(attention(q[:, None], keys, values).flatten(1), step)
+        y: Tensor = self.out_proj(attention(qkv[0, :, None], keys, values).flatten(1), step)
         return y
 
 

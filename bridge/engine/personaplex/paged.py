@@ -111,27 +111,27 @@ class PagedWindow:
         page, offset = self.table[slot, entry // self.page], entry % self.page
         places, bucket = self.table.shape[1], len(self.owner)
         entries = torch.arange(places * self.page, device=position.device)
-        visible = self._visible(entries, position, pinned).view(-1, places, 1, self.page)
-        stays = (entries < pinned[:, None]).view(-1, places, 1, self.page)
+        hidden = ~self._visible(entries, position, pinned).view(-1, places, self.page)
+        stays = (entries < pinned[:, None]).view(-1, places, self.page)[self.owner, self.place][:, None]
         head_dim = self.pools[0].shape[-1]
-        near = rotary(position[:, None], head_dim, self._max_period)
-        far = rotary(position[:, None].clamp(max=self.context - 1), head_dim, self._max_period)
-        running = run[:, None, None]
-
-        def write(pool: Tensor, new: Tensor) -> None:  # [pages, heads, page, head_dim], [B, heads, head_dim]
-            pool[page, :, offset] = torch.where(running, new, pool[page, :, offset])
+        near = rotary(position, head_dim, self._max_period)
+        far = rotary(position.clamp(max=self.context - 1), head_dim, self._max_period)
+        # The scale of the scores goes into the queries.
+        turns = torch.stack((near * head_dim**-0.5, far * head_dim**-0.5, near), dim=1)[:, None]  # of q, q and k
+        running = run[:, None, None, None]
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # each [B, 1, heads, head_dim]
-            keys, values = self.pools[layer][:, :bucket]
-            write(keys, rotate(k, *near)[:, 0])
-            write(values, v[:, 0])
-            queries = torch.cat((rotate(q, *near), rotate(q, *far)), dim=1).transpose(1, 2)  # [B, heads, 2, head_dim]
-            score = _product(queries[self.owner], keys.transpose(-1, -2))[self.table]  # [B, places, heads, 2, page]
-            score = torch.where(stays, score[..., 1, :], score[..., 0, :]) * head_dim**-0.5
-            score = score.masked_fill(~visible, float("-inf")).transpose(1, 2)  # [B, heads, places, page]
-            weight = score.flatten(2).softmax(-1).unflatten(2, (places, self.page)).transpose(1, 2).to(q.dtype)
-            parts = _product(weight[self.owner, self.place][:, :, None], values)  # [bucket, heads, 1, head_dim]
-            return parts[self.table].sum(1).transpose(1, 2).to(q.dtype)
+            pool = self.pools[layer][:, :bucket]
+            turned = rotate(torch.stack((q[:, 0], q[:, 0], k[:, 0]), dim=2), turns)  # [B, heads, 3, head_dim]
+            new = torch.stack((turned[:, :, 2], v[:, 0]), dim=1)
+            pool[:, page, :, offset] = torch.where(running, new, pool[:, page, :, offset])  # [B, 2, heads, head_dim]
+            keys, values = pool  # each [bucket, heads, page, head_dim]
+            score = _product(turned[self.owner, :, :2], keys.transpose(-1, -2))  # [bucket, heads, 2, page]
+            score = torch.where(stays, score[:, :, 1], score[:, :, 0]).transpose(0, 1)
+            score = score[:, self.table].masked_fill_(hidden, float("-inf"))  # [heads, B, places, page]
+            weight = score.flatten(2).softmax(-1).to(q.dtype).view_as(score)
+            parts = _product(weight.permute(1, 2, 0, 3)[self.owner, self.place][:, :, None], values)
+            return parts[self.table].sum(1).transpose(1, 2).to(q.dtype)  # from [bucket, heads, 1, head_dim]
 
         return attend
 

@@ -40,16 +40,30 @@ def _mix(x: Tensor) -> Tensor:
     return x ^ (x >> 16)
 
 
-def draw(logits: Tensor, noise: Tensor, temperature: Tensor, top_k: Tensor, count: int = 1) -> Tensor:
+def luck(noise: Tensor, temperature: Tensor, top_k: Tensor) -> Tensor:
+    """What a draw adds to the token of each rank: noise, where it is wanted, and below the top-k a forfeit.
+
+    noise float32 [..., TOP_K_MAX]; temperature float32 [...], 0 for greedy; top_k int64 [...], at most TOP_K_MAX →
+    as noise.
+    """
+    rank = torch.arange(TOP_K_MAX, device=noise.device)
+    wanted = torch.where(temperature[..., None] > 0, noise, 0.0)
+    return torch.where(rank < top_k[..., None], wanted, -1e9 * (1 + rank))
+
+
+def heat(temperature: Tensor) -> Tensor:
+    """What a draw divides logits by: float32, as `temperature`."""
+    return torch.where(temperature > 0, temperature.clamp(min=1e-6), 1.0)
+
+
+def draw(logits: Tensor, luck: Tensor, heat: Tensor, count: int = 1) -> Tensor:
     """The first `count` tokens in the order in which sampling without replacement draws them.
 
-    logits float32 [B, V]; noise [B, TOP_K_MAX]; temperature float32 [B], 0 for greedy; top_k int64 [B], at most
-    TOP_K_MAX → int64 [B, count]. Tokens outside a slot's top-k come last, by their logits.
+    logits float32 [B, V]; luck [B, TOP_K_MAX]; heat [B] → int64 [B, count]. Tokens outside a slot's top-k come last, by
+    their logits.
     """
     width = min(TOP_K_MAX, logits.shape[-1])
     values, tokens = logits.topk(width, dim=-1)  # [B, width], falling
-    score = values / temperature.clamp(min=1e-6)[:, None] + noise[:, :width]
-    rank = torch.arange(width, device=logits.device)
-    score = torch.where(rank < top_k[:, None], score, -1e9 * (1 + rank))
-    score = torch.where(temperature[:, None] > 0, score, values)
-    return tokens.gather(1, score.topk(count, dim=-1).indices)
+    score = torch.addcdiv(luck[:, :width], values, heat[:, None])
+    best = score.argmax(-1, keepdim=True) if count == 1 else score.topk(count, dim=-1).indices
+    return tokens.gather(1, best)

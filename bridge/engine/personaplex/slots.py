@@ -73,8 +73,9 @@ class Slots:
         self.tokens = self.initial[:, None].repeat(count, 1, self.columns)  # [B, rows, columns]
         self.hidden = torch.zeros(count, config.dim, dtype=lm.dtype, device=device)
         self.seed = torch.zeros(count, dtype=torch.int64, device=device)
-        self.temperature = torch.zeros(count, 2, device=device)  # text, audio
-        self.top_k = torch.ones(count, 2, dtype=torch.int64, device=device)  # text, audio
+        said = 1 + config.codebooks  # text, then the agent's audio
+        self.temperature = torch.zeros(count, said, device=device)
+        self.top_k = torch.ones(count, said, dtype=torch.int64, device=device)
         self.forbidden = torch.zeros(count, config.text_card, dtype=torch.bool, device=device)
 
     def reset(self, which: Tensor) -> None:
@@ -100,8 +101,8 @@ class Slots:
         """Give a slot its noise stream and its settings. Raises `SamplingError`."""
         check_sampling(sampling)
         self.seed[slot] = seed
-        self.temperature[slot, 0], self.temperature[slot, 1] = sampling.text_temperature, sampling.audio_temperature
-        self.top_k[slot, 0], self.top_k[slot, 1] = sampling.text_top_k, sampling.audio_top_k
+        self.temperature[slot, 0], self.temperature[slot, 1:] = sampling.text_temperature, sampling.audio_temperature
+        self.top_k[slot, 0], self.top_k[slot, 1:] = sampling.text_top_k, sampling.audio_top_k
 
     def _pinned(self, frames: int) -> int:
         """How many first positions of a prompt stay: at most half a window, so that as much is left for what is said.
@@ -123,11 +124,14 @@ class Slots:
         tokens = self.tokens.gather(2, at)[..., 0]
         return torch.where(self.position[:, None] <= self.delays, self.initial, tokens)
 
-    def decided(self, row: int, token: Tensor) -> Tensor:
-        """`token` int64 [B] for a row at the next position, or what the prompt has put there."""
-        ahead = self.position + 1
-        standing = self.tokens[:, row].gather(1, (ahead % self.columns)[:, None])[:, 0]
-        return torch.where(ahead - self.delays[row] < self.prompt_end, standing, token)
+    def decided(self) -> Tensor:
+        """Text and agent tokens that the prompt has put at the next position: int64 [B, 1 + codebooks], −1 where
+        it has put none."""
+        said = 1 + self.config.codebooks
+        ahead = self.position[:, None] + 1
+        at = (ahead % self.columns)[..., None].expand(-1, said, 1)
+        standing = self.tokens[:, :said].gather(2, at)[..., 0]
+        return torch.where(ahead - self.delays[:said] < self.prompt_end[:, None], standing, -1)
 
     def say(self, tokens: Tensor, run: Tensor) -> None:
         """Write text and agent tokens int64 [B, 1 + codebooks] at the next position, and go there."""

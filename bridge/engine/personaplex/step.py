@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from bridge.engine.personaplex.lm import LanguageModel
-from bridge.engine.personaplex.sampling import draw, gumbel_noise
+from bridge.engine.personaplex.sampling import draw, gumbel_noise, heat, luck
 from bridge.engine.personaplex.slots import Slots
 
 # Text tokens that a gate is offered for each call, in the order in which they would be drawn: the top-k as trained.
@@ -42,8 +42,8 @@ def listen(lm: LanguageModel, slots: Slots, caller: Tensor, run: Tensor) -> None
 
 
 def noise(slots: Slots) -> Tensor:
-    """The noise of the step at each slot's position: float32 [B, 1 + codebooks, TOP_K_MAX]."""
-    return gumbel_noise(slots.seed, slots.position, 1 + slots.config.codebooks)
+    """The luck of the step at each slot's position: float32 [B, 1 + codebooks, TOP_K_MAX], see `sampling.luck`."""
+    return luck(gumbel_noise(slots.seed, slots.position, 1 + slots.config.codebooks), slots.temperature, slots.top_k)
 
 
 def candidates(logits: Tensor, slots: Slots, noise: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def candidates(logits: Tensor, slots: Slots, noise: Tensor) -> Tensor:
     forbidden to a slot are never among its candidates while enough others are left.
     """
     allowed = logits.masked_fill(slots.forbidden, float("-inf"))
-    return draw(allowed, noise[:, 0], slots.temperature[:, 0], slots.top_k[:, 0], CANDIDATES)
+    return draw(allowed, noise[:, 0], heat(slots.temperature[:, 0]), CANDIDATES)
 
 
 def chances(logits: Tensor, slots: Slots, offered: Tensor) -> Tensor:
@@ -78,17 +78,18 @@ def speak(
     text int64 [B]; forced int64 [B, codebooks]: audio tokens to take instead of sampled ones, −1 where free. What a
     prompt has decided stands. → the frame now complete, as `Slots.spoken`.
     """
-    temperature, top_k = slots.temperature[:, 1], slots.top_k[:, 1]
+    decided = slots.decided()
+    fixed, text = decided[:, 1:], torch.where(decided[:, 0] >= 0, decided[:, 0], text)
+    if forced is not None:
+        fixed = torch.where(fixed >= 0, fixed, forced)
+    free, divisor = fixed < 0, heat(slots.temperature[:, 1])
 
     def choose(codebook: int, logits: Tensor) -> Tensor:
         if watch is not None:
             watch(codebook, logits)
-        token = draw(logits, noise[:, 1 + codebook], temperature, top_k)[:, 0]
-        if forced is not None:
-            token = torch.where(forced[:, codebook] >= 0, forced[:, codebook], token)
-        return slots.decided(1 + codebook, token)
+        token = draw(logits, noise[:, 1 + codebook], divisor)[:, 0]
+        return torch.where(free[:, codebook], token, fixed[:, codebook])
 
-    text = slots.decided(0, text)
     audio = lm.depform(slots.hidden, text, choose)
     slots.say(torch.cat((text[:, None], audio), dim=1), run)
     return slots.spoken()

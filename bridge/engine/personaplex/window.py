@@ -44,18 +44,15 @@ class KVRing:
         # [B, C]: the position each entry holds once the new ones are written; below 0 where none has been yet
         held = newest - (newest - torch.arange(self.context, device=position.device)) % self.context
         visible = (held[:, None] >= 0) & (held[:, None] <= positions[:, :, None])  # [B, T, C]
-        cos, sin = rotary(positions, self.kv.shape[-1], self.max_period)
+        turn = rotary(positions, self.kv.shape[-1], self.max_period)[:, :, None]
         slot = torch.arange(position.shape[0], device=position.device)[:, None]
         running = run[:, None, None, None]
 
-        def write(ring: Tensor, new: Tensor) -> None:  # [B, C, heads, head_dim], [B, T, heads, head_dim]
-            ring[slot, entries] = torch.where(running, new, ring[slot, entries])
-
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            keys, values = self.kv[layer]
-            write(keys, rotate(k, cos, sin))
-            write(values, v)
-            return attention(rotate(q, cos, sin), keys, values, visible)
+            ring = self.kv[layer]  # [2, B, C, heads, head_dim]
+            new = torch.stack((rotate(k, turn), v))
+            ring[:, slot, entries] = torch.where(running, new, ring[:, slot, entries])
+            return attention(rotate(q, turn), ring[0], ring[1], visible)
 
         return attend
 
@@ -72,14 +69,14 @@ class Prefill:
         positions = torch.arange(length, device=device)
         age = positions[:, None] - positions
         self._visible = ((age >= 0) & (age < context))[None]  # [1, T, T]
-        self._cos, self._sin = rotary(positions[None], head_dim, max_period)
+        self._turn = rotary(positions[None], head_dim, max_period)[:, :, None]
         self._kept = min(length, context)
         self._layers: list[Tensor] = []
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        k = rotate(k, self._cos, self._sin)
+        k = rotate(k, self._turn)
         self._layers.append(torch.stack((k[0, -self._kept :], v[0, -self._kept :])))
-        return attention(rotate(q, self._cos, self._sin), k, v, self._visible)
+        return attention(rotate(q, self._turn), k, v, self._visible)
 
     @property
     def kv(self) -> Tensor:

@@ -45,7 +45,7 @@ def slow(position: int, pinned: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[T
     seen = sorted({*range(min(pinned, position + 1)), *range(max(0, position + 1 - CONTEXT + pinned), position + 1)})
     distances = list(range(len(seen)))[::-1]
     turned = [
-        rotate(k[:, [at]], *rotary(torch.tensor([[-distance]]), HEAD_DIM, PERIOD))[0, 0]
+        rotate(k[:, [at]], rotary(torch.tensor([-distance]), HEAD_DIM, PERIOD))[0, 0]
         for at, distance in zip(seen, distances, strict=True)
     ]
     score = torch.stack([(q[0, position] * key).sum(-1) for key in turned]) / HEAD_DIM**0.5  # [seen, heads]
@@ -78,9 +78,9 @@ def test_rotation_is_as_exact_after_an_hour_as_at_the_start() -> None:
     q, k, _ = projections(1)
 
     def score(position: int) -> Tensor:
-        at = (rotary(torch.tensor([[p]]), 128, PERIOD) for p in (position, position - 2999))
+        at = (rotary(torch.tensor([p]), 128, PERIOD) for p in (position, position - 2999))
         wide = q.repeat(1, 1, 1, 16), k.repeat(1, 1, 1, 16)
-        turned = [rotate(x, *angle) for x, angle in zip(wide, at, strict=True)]
+        turned = [rotate(x, turn) for x, turn in zip(wide, at, strict=True)]
         return (turned[0] * turned[1]).sum(-1)
 
     torch.testing.assert_close(score(45_000), score(2999), atol=1e-4, rtol=1e-5)

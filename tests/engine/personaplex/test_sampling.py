@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from bridge.engine.personaplex.sampling import TOP_K_MAX, draw, gumbel_noise
+from bridge.engine.personaplex.sampling import TOP_K_MAX, gumbel_noise, heat, luck
+from bridge.engine.personaplex.sampling import draw as draw_lucky
 
 MANY = 4000
 
 
-def noise(seed: int = 1, rows: int = 1) -> torch.Tensor:
+def draw(logits: Tensor, noise: Tensor, temperature: Tensor, top_k: Tensor, count: int = 1) -> Tensor:
+    return draw_lucky(logits, luck(noise, temperature, top_k), heat(temperature), count)
+
+
+def noise(seed: int = 1, rows: int = 1) -> Tensor:
     """Of `MANY` positions of one call."""
     return gumbel_noise(torch.full((MANY,), seed), torch.arange(MANY), rows)
 
