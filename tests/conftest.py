@@ -3,13 +3,20 @@
 import asyncio
 import contextlib
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from bridge.caller.account import Account
+from bridge.caller.errors import CallError
+from bridge.caller.rest import rest_api
+from bridge.caller.twiml import parse_twiml
+from bridge.caller.webhook import Line
 from bridge.facts.settings import Settings
 from bridge.server.app import Server
+from bridge.server.twilio_client import twilio_client
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,7 +44,10 @@ transfer: "+12025550112"
 
 @contextlib.asynccontextmanager
 async def running(tmp_path, personas=None, **settings):
-    """A real server with the echo engine (unless `settings` say otherwise), from ready to stopped."""
+    """A real server with the echo engine (unless `settings` say otherwise), from ready to stopped.
+
+    Whatever TwiML it answers with is held against the rules of the verbs.
+    """
     folder = tmp_path / "personas"
     if not folder.exists():
         folder.mkdir()
@@ -45,6 +55,8 @@ async def running(tmp_path, personas=None, **settings):
             (folder / f"{name}.yaml").write_text(text)
     chosen = {"engine": "echo", "port": 0, "personas_dir": folder, "data_dir": tmp_path / "data"} | settings
     server = Server(Settings(_env_file=None, **chosen))
+    bad_twiml = []
+    server.app = reading_twiml(server.app, bad_twiml)
     ready = asyncio.Event()
 
     async def is_ready(_):
@@ -58,9 +70,34 @@ async def running(tmp_path, personas=None, **settings):
         if serving.done():
             serving.result()
         yield server
+        assert not bad_twiml
     finally:
         await server.stop()
         await serving
+
+
+def reading_twiml(app, problems):
+    """An application that does what `app` does, and notes what Twilio would not take of its answers."""
+
+    async def read(scope, receive, send):
+        body, kind = bytearray(), b""
+
+        async def sent(message):
+            nonlocal kind
+            if message["type"] == "http.response.start":
+                kind = dict(message["headers"]).get(b"content-type", b"")
+            elif message["type"] == "http.response.body" and kind.startswith((b"text/xml", b"application/xml")):
+                body.extend(message.get("body", b""))
+                if not message.get("more_body"):
+                    try:
+                        parse_twiml(bytes(body))
+                    except CallError as error:
+                        problems.append(f"{scope['path']}: {error} in {bytes(body)}")
+            await send(message)
+
+        await app(scope, receive, sent)
+
+    return read
 
 
 @pytest.fixture
@@ -74,3 +111,32 @@ async def http():
     """A client for HTTP."""
     async with httpx.AsyncClient(trust_env=False) as client:
         yield client
+
+
+@dataclass
+class Twilio:
+    """An account at the stand-in for Twilio: `url` is its REST API, `settings` are a server's that uses it."""
+
+    account: Account
+    url: str
+
+    @property
+    def settings(self):
+        return {
+            "twilio_account_sid": self.account.sid,
+            "twilio_auth_token": self.account.auth_token,
+            "twilio_api_url": self.url,
+        }
+
+    @property
+    def client(self):
+        """The real library's client. It blocks: `await asyncio.to_thread(...)`."""
+        return twilio_client(self.account.sid, self.account.auth_token, self.url)
+
+
+@pytest.fixture
+async def twilio():
+    """Twilio, as far as an account of it is seen from outside: its REST API, its webhooks, its calls."""
+    account = Account(Line("http://127.0.0.1"))
+    async with rest_api(account) as url:
+        yield Twilio(account, url)

@@ -52,7 +52,7 @@ class MediaStream:
         self.started = False
         self._ids = ids
         self._account_sid = account_sid
-        self._parameters = dict(parameters)
+        self.parameters = dict(parameters)
         self._sequence = 0
         self._chunk = 0
 
@@ -72,7 +72,7 @@ class MediaStream:
                 "callSid": self._ids.call_sid,
                 "tracks": ["inbound"],
                 "mediaFormat": media_format,
-                "customParameters": self._parameters,
+                "customParameters": self.parameters,
             },
         )
 

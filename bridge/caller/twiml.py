@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from bridge.caller.errors import CallError
+from bridge.caller.twiml_rules import check
 
 MAX_TWIML: Final = 64 * 1024
 """Longest answer that Twilio takes, in bytes (error 11750)."""
@@ -21,11 +22,11 @@ MAX_PARAMETER: Final = 500
 
 VERBS: Final = frozenset(
     {
-        "Connect", "Dial", "Enqueue", "Gather", "Hangup", "Leave", "Pause", "Pay", "Play", "Prompt", "Record",
-        "Redirect", "Refer", "Reject", "Say", "Siprec", "Sms", "Start", "Stop",
+        "Connect", "Dial", "Gather", "Hangup", "Leave", "Pause", "Play", "Record", "Redirect", "Reject", "Say", "Start",
+        "Stop",
     }
 )  # fmt: skip
-"""The verbs of Programmable Voice; anything else is error 12200."""
+"""The verbs of Programmable Voice that a bridge has use for; anything else is error 12200."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,16 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb. `text` is all its text; `action` its `action` attribute; `stream` what a `<Connect>` opens."""
+    """One verb, or a noun within one. `text` is all its text; `action` its `action` attribute; `stream` what a
+    `<Connect>` opens; `parts` the elements within it.
+    """
 
     name: str
     text: str = ""
     action: str = ""
     stream: Stream | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[Verb, ...] = ()
 
 
 def parse_twiml(body: bytes) -> tuple[Verb, ...]:
@@ -65,17 +70,27 @@ def parse_twiml(body: bytes) -> tuple[Verb, ...]:
         raise CallError(f"the TwiML is not well-formed XML: {error}", 12100) from None
     if root.tag != "Response":
         raise CallError(f"the TwiML begins with <{root.tag}>; it must be <Response>", 12100)
+    if root.attrib or (root.text or "").strip():
+        raise CallError("<Response> carries attributes or text of its own", 12200)
     return tuple(_verb(element) for element in root)
 
 
 def _verb(element: ET.Element) -> Verb:
     if element.tag not in VERBS:
-        raise CallError(f"<{element.tag}> is no verb of TwiML", 12200)
+        raise CallError(f"<{element.tag}> is no verb of TwiML, or none that a bridge has use for", 12200)
+    stream = _stream(element) if element.tag == "Connect" else None
+    check(element)
+    return _read(element, stream)
+
+
+def _read(element: ET.Element, stream: Stream | None = None) -> Verb:
     return Verb(
         element.tag,
         " ".join("".join(element.itertext()).split()),
         element.get("action", ""),
-        _stream(element) if element.tag == "Connect" else None,
+        stream,
+        dict(element.attrib),
+        tuple(_read(part) for part in element),
     )
 
 
@@ -85,6 +100,8 @@ def _stream(connect: ET.Element) -> Stream:
         found = ", ".join(f"<{child.tag}>" for child in streams) or "nothing"
         raise CallError(f"<Connect> must hold exactly one <Stream>; it holds {found}", 12200)
     element = streams[0]
+    if (track := element.get("track", "inbound_track")) != "inbound_track":
+        raise CallError(f"the stream's track is {track!r}; within <Connect> it can only be inbound_track", 31941)
     url = element.get("url", "")
     parts = urlsplit(url)
     if parts.scheme not in ("wss", "ws"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx
@@ -32,6 +34,9 @@ class Line:
     answers and `record` whether the call is recorded; None leaves both to the server. `jitter_ms` delays
     each packet by a random time up to it, in order; `loss` is the share of packets never sent; `seed` fixes both.
     `settle_s` is how long the caller stays, silent, for frames that are still to come; a person does not.
+
+    `webhook` is the voice URL where a number's configuration names another than the bridge's own, `fallback` whom
+    Twilio asks when that fails; `status_callback` is told of those `status_events` of the call that are asked for.
     """
 
     url: str
@@ -46,9 +51,16 @@ class Line:
     loss: float = 0.0
     seed: int = 0
     settle_s: float = 0.0
+    webhook: str = ""
+    fallback: str = ""
+    status_callback: str = ""
+    status_events: tuple[str, ...] = ("completed",)
+    direction: str = "inbound"
 
     def voice_url(self) -> str:
         """The voice webhook, with the persona pinned and recording asked for or forbidden in its query."""
+        if self.webhook:
+            return self.webhook
         query = {"persona": self.persona} if self.persona else {}
         if self.record is not None:
             query["record"] = str(int(self.record))
@@ -87,64 +99,112 @@ class CallIds:
 
 
 class Webhooks:
-    """The HTTP side of one call."""
+    """The HTTP side of one call, or of one leg that it dials. `here` is the address of the TwiML in force."""
 
-    def __init__(self, line: Line, ids: CallIds, client: httpx.AsyncClient) -> None:
-        """Requests go through `client`, which many calls may share."""
+    def __init__(self, line: Line, ids: CallIds, client: httpx.AsyncClient, parent_sid: str = "") -> None:
+        """Requests go through `client`, which many calls may share. `parent_sid` is the call that dialled this leg."""
+        self.here = line.voice_url()
         self._line = line
         self._ids = ids
         self._client = client
+        self._parent_sid = parent_sid
+        self._told = 0
 
-    async def ring(self) -> tuple[Verb, ...]:
-        """The voice webhook for an incoming call. Raises `CallError`."""
-        return await self.ask(self._line.voice_url(), "ringing")
+    async def ring(self, **more: str) -> tuple[Verb, ...]:
+        """The voice webhook for a call that begins. Raises `CallError`."""
+        return await self.ask(
+            self._line.voice_url(), "ringing" if self._line.direction == "inbound" else "in-progress", **more
+        )
 
-    async def ask(self, url: str, status: str = "in-progress") -> tuple[Verb, ...]:
-        """Ask `url` (relative ones count from the voice webhook) how the call goes on. Raises `CallError`."""
-        absolute = urljoin(self._line.voice_url(), url)
-        response = await self._post(absolute, self._call_form(status))
+    async def ask(self, url: str, status: str = "in-progress", **more: str) -> tuple[Verb, ...]:
+        """Ask `url` (relative ones count from the TwiML in force) how the call goes on; `more` goes into the form.
+
+        Where that fails and the line has a fallback, the fallback is asked. Raises `CallError`.
+        """
+        absolute = urljoin(self.here, url)
+        try:
+            return await self._ask(absolute, status, more)
+        except CallError as error:
+            fallback = urljoin(self.here, self._line.fallback) if self._line.fallback else ""
+            if not fallback or fallback == absolute:
+                raise
+            return await self._ask(fallback, status, {"ErrorCode": str(error.code or 11200), "ErrorUrl": absolute})
+
+    async def _ask(self, absolute: str, status: str, more: Mapping[str, str]) -> tuple[Verb, ...]:
+        response = await self._post(absolute, self._call_form(status) | dict(more))
         if response.status_code != httpx.codes.OK:
             raise CallError(_refusal(absolute, response), 11200)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in XML_TYPES:
             raise CallError(f"{absolute} answered with content type {kind or 'none'!r}; TwiML is text/xml", 12300)
-        return parse_twiml(response.content)
+        verbs = parse_twiml(response.content)
+        self.here = absolute
+        return verbs
 
-    async def stream_event(self, url: str, event: str, name: str, problem: str = "") -> None:
-        """Report a stream's state: `stream-started`, `stream-stopped` or `stream-error`. Raises `CallError`."""
-        line, ids = self._line, self._ids
-        form = {
-            "AccountSid": line.account_sid,
-            "CallSid": ids.call_sid,
-            "StreamSid": ids.stream_sid,
-            "StreamName": name,
-            "StreamEvent": event,
-        }
-        absolute = urljoin(line.voice_url(), url)
-        response = await self._post(absolute, form | ({"StreamError": problem} if problem else {}))
+    async def call_event(self, status: str, **more: str) -> None:
+        """Report the call's `status` to the line's status callback, if it is asked for. Raises `CallError`.
+
+        Events are named initiated, ringing, answered, completed; an unanswered call ends in one of the last's statuses.
+        """
+        line = self._line
+        event = {"queued": "initiated", "ringing": "ringing", "in-progress": "answered"}.get(status, "completed")
+        if not line.status_callback or event not in line.status_events:
+            return
+        form = {"CallbackSource": "call-progress-events", "SequenceNumber": str(self._told), "Timestamp": _rfc_2822()}
+        self._told += 1
+        absolute = urljoin(line.voice_url(), line.status_callback)
+        response = await self._post(absolute, self._call_form(status) | form | more)
         if response.is_error:
-            raise CallError(f"the stream status callback {absolute} answered {response.status_code}", 11200)
+            raise CallError(f"the status callback {absolute} answered {response.status_code}", 15003)
+
+    async def tell(self, url: str, form: Mapping[str, str]) -> None:
+        """Post `form` with the call's identifiers to `url`, whose answer does not matter. Raises `CallError`."""
+        absolute = urljoin(self.here, url)
+        response = await self._post(absolute, {**self._ids_form(), **form})
+        if response.is_error:
+            raise CallError(f"the callback {absolute} answered {response.status_code}", 11200)
+
+    async def stream_event(self, url: str, event: str, name: str, problem: str, stream_sid: str) -> None:
+        """Report a stream's state: `stream-started`, `stream-stopped` or `stream-error`. Raises `CallError`."""
+        form = {"StreamSid": stream_sid, "StreamName": name, "StreamEvent": event, "Timestamp": _iso_8601()}
+        await self.tell(url, form | ({"StreamError": problem} if problem else {}))
+
+    def _ids_form(self) -> dict[str, str]:
+        return {"AccountSid": self._line.account_sid, "CallSid": self._ids.call_sid}
 
     def _call_form(self, status: str) -> dict[str, str]:
         line = self._line
+        parent = {"ParentCallSid": self._parent_sid} if self._parent_sid else {}
         return {
-            "CallSid": self._ids.call_sid,
-            "AccountSid": line.account_sid,
+            **self._ids_form(),
+            **parent,
             "From": line.caller,
             "Caller": line.caller,
             "To": line.to,
             "Called": line.to,
             "CallStatus": status,
-            "Direction": "inbound",
+            "Direction": line.direction,
             "ApiVersion": API_VERSION,
         }
 
     async def _post(self, url: str, form: Mapping[str, str]) -> httpx.Response:
-        headers = {"User-Agent": "TwilioProxy/1.1", **self._line.sign(url, form)}
+        headers = {
+            "User-Agent": "TwilioProxy/1.1",
+            "I-Twilio-Idempotency-Token": str(uuid.uuid4()),
+            **self._line.sign(url, form),
+        }
         try:
             return await self._client.post(self._line.reach(url), data=form, headers=headers, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:
             raise CallError(f"{url} could not be reached: {error or type(error).__name__}", 11200) from None
+
+
+def _rfc_2822() -> str:
+    return format_datetime(datetime.now(UTC))
+
+
+def _iso_8601() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _refusal(url: str, response: httpx.Response) -> str:

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     twilio_auth_token: OptionalSecret = Field(
         None, description="Auth token. When set, every request from Twilio must carry a valid signature."
     )
+    twilio_api_url: OptionalText = Field(
+        None, description="Address of Twilio's REST API, for a proxy or a stand-in. Empty: https://api.twilio.com."
+    )
     stream_token_seconds: float = Field(
         60.0, gt=0, le=3600, description="How long the address of a call's stream stays valid before its first use."
     )
