@@ -48,6 +48,10 @@ class Signatures:
             return ""
         return "the signature does not fit the stream's address; is PUBLIC_URL the address Twilio calls?"
 
+    def address(self, path_and_query: str) -> str:
+        """The public address of a path, over which its signature is made."""
+        return self._public + path_and_query
+
     def stream_url(self, path: str) -> str:
         """The public address of a WebSocket path: https becomes wss, http becomes ws."""
         return "ws" + self._public.removeprefix("http") + path

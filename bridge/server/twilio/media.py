@@ -23,6 +23,8 @@ def media_routes(router: APIRouter, desk: Desk) -> None:
             log.warning("a stream was refused: %s", problem)
             await _refuse(socket, problem)
             return
+        if await desk.probes.take(token, socket):
+            return
         ticket = desk.switchboard.tokens.take(token)
         if ticket is None:
             detail = "this stream address was never issued, has been used, or has expired"

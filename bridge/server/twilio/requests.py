@@ -14,6 +14,7 @@ from twilio.twiml.voice_response import VoiceResponse
 from bridge.server.personas import PersonaBook
 from bridge.server.signature import Signatures
 from bridge.server.switchboard import Switchboard
+from bridge.server.twilio.probe import Probes
 
 log = logging.getLogger("bridge.twilio")
 
@@ -38,6 +39,7 @@ class Desk:
     book: PersonaBook
     signatures: Signatures
     settings: TwilioSettings
+    probes: Probes
 
     async def signed_form(self, request: Request) -> FormData | Response:
         """The form of a webhook, or the refusal of one that Twilio did not sign."""
@@ -47,7 +49,9 @@ class Desk:
         if not problem:
             return form
         log.warning("%s refused: %s", request.url.path, problem)
-        return JSONResponse({"error": "forbidden", "detail": problem}, status_code=403)
+        # The last two tell whoever looks for a fault in between what came of the request on its way.
+        about = {"address": self.signatures.address(target), "signed": "x-twilio-signature" in request.headers}
+        return JSONResponse({"error": "forbidden", "detail": problem, **about}, status_code=403)
 
 
 def field(form: FormData, name: str) -> str:

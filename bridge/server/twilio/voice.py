@@ -13,6 +13,7 @@ from bridge.server.admission import cannot_take, who_answers
 from bridge.server.journal import new_call_id
 from bridge.server.tokens import Ticket
 from bridge.server.twilio import answers
+from bridge.server.twilio.probe import answer_probe, is_probe
 from bridge.server.twilio.requests import Desk, field, twiml
 from bridge.transcript.records import How
 
@@ -39,6 +40,8 @@ def voice_routes(router: APIRouter, desk: Desk) -> None:
             return JSONResponse(
                 {"error": "bad_request", "detail": "the form has no CallSid; is this Twilio's voice webhook?"}, 400
             )
+        if is_probe(form):
+            return await answer_probe(desk, request, form)
         await desk.book.refresh()
         to_number = field(form, "To")
         duty = who_answers(desk.book, request.query_params.get("persona"), to_number, settings.default_persona)
