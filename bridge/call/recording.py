@@ -6,11 +6,15 @@ heard. Samples become final once they lie `LAG` behind the caller; they then go,
 writes them. The header is made right with every second, so after a `kill -9` the file is valid and lacks its last
 three seconds at most.
 
+There is no file before `permit` says from when on the call may be kept; what lies before is silence in it, so that the
+file's clock stays the call's. `discard` deletes it.
+
 A disk that is full or too slow ends the recording and never the call.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import struct
@@ -25,6 +29,8 @@ import numpy as np
 
 from bridge.audio import mulaw
 from bridge.facts.formats import PHONE_RATE, ULAW_SILENCE
+
+log = logging.getLogger("bridge.recording")
 
 LAG: Final = 2 * PHONE_RATE
 """Samples. The agent's side may be corrected this far back: two seconds, five times what a carrier's buffer holds."""
@@ -53,14 +59,14 @@ class RecordingCounters:
 
 
 class Recording:
-    """One call's recording. Owner: the call; `caller`, `agent`, `cut` and `close` come from its one thread.
+    """One call's recording. Owner: the call; its methods, except `wait`, come from its one thread.
 
     `on_problem` is called once, from that same thread, with words for the call's record, should the recording end
     before the call does.
     """
 
     def __init__(self, path: Path, on_problem: Callable[[str], None]) -> None:
-        """Nothing touches the disk before the writing thread does; a folder that is missing is created."""
+        """Nothing is kept before `permit`. Only the writing thread touches the disk; it creates a missing folder."""
         self.path = path
         self.counters = RecordingCounters()
         self._on_problem = on_problem
@@ -69,8 +75,9 @@ class Recording:
         self._failure: str | None = None
         self._stop = threading.Event()
         self._over = False
+        self._permitted = self._discarded = False
         self._thread = threading.Thread(target=self._write, name="recording", daemon=True)
-        self._thread.start()
+        self._silent = 0  # samples that were dropped before the file began
 
     def caller(self, ulaw: bytes) -> None:
         """The caller's next audio, 8 kHz mu-law, gaps filled."""
@@ -78,7 +85,10 @@ class Recording:
             return
         self._timeline.caller(ulaw)
         while (block := self._timeline.take_final()) is not None:
-            self._hand_over(block)
+            if self._permitted:
+                self._hand_over(block)
+            else:
+                self._silent += BLOCK
         self._check()
 
     def agent(self, at: int, ulaw: bytes) -> None:
@@ -91,9 +101,32 @@ class Recording:
         if not self._over:
             self._timeline.cut(at)
 
+    def permit(self, at: int) -> None:
+        """The call may be kept from sample `at` of its clock on, on both sides."""
+        if self._over or self._permitted:
+            return
+        self._permitted = True
+        self._timeline.mute(at)
+        self._thread.start()
+
+    def discard(self) -> None:
+        """Nothing may be kept: what has been written is deleted, what has not never will be. May be repeated."""
+        if self._discarded:
+            return
+        self._discarded = True
+        if not self._over:
+            self._finish()
+        self._timeline = Timeline(self.counters)
+        if self._permitted:
+            self._thread = threading.Thread(target=self._delete, args=(self._thread,), name="discard", daemon=True)
+            self._thread.start()
+
     def close(self) -> None:
         """The call is over. Returns at once; `wait` tells when the file is complete."""
         if self._over:
+            return
+        if not self._permitted:
+            self._over = True
             return
         while (block := self._timeline.take_rest()) is not None:
             self._hand_over(block)
@@ -101,8 +134,12 @@ class Recording:
         self._finish()
 
     def wait(self, timeout_s: float) -> bool:
-        """Block until the file is complete; false if it is not within `timeout_s`. Not for the event loop."""
-        self._thread.join(timeout_s)
+        """Block until the file is complete, or deleted; false if it is not within `timeout_s`.
+
+        Not for the event loop.
+        """
+        if self._permitted:
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     @property
@@ -137,17 +174,24 @@ class Recording:
     def _write(self) -> None:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with WavFile(self.path) as file:
+            with WavFile(self.path, self._silent) as file:
                 while (block := self._next()) is not None:
                     file.append(*block)
                     self.counters.blocks_written += 1
         except OSError as error:
             self._failure = f"{error.strerror or error} ({self.path})"
 
+    def _delete(self, writer: threading.Thread) -> None:
+        writer.join()
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("%s must be deleted and cannot be: %s. Delete it by hand.", self.path, error.strerror or error)
+
     def _next(self) -> tuple[bytes, bytes] | None:
         """The next block, or none once the recording is over and all that was handed over is written."""
         while True:
-            if self._stop.is_set() and self._blocks.empty():
+            if self._discarded or (self._stop.is_set() and self._blocks.empty()):
                 return None
             block = self._blocks.get()
             if block is not None:
@@ -161,6 +205,7 @@ class Timeline:
         """Begin at sample 0."""
         self._counters = counters
         self._base = 0
+        self._muted_until = 0
         self._left = bytearray()
         self._right = bytearray()
 
@@ -191,6 +236,10 @@ class Timeline:
         self._counters.late += max(0, self._base - at)
         del self._right[max(0, at - self._base) :]
 
+    def mute(self, until: int) -> None:
+        """Both sides are silence before sample `until`."""
+        self._muted_until = until
+
     def take_final(self) -> tuple[bytes, bytes] | None:
         """One block that nothing can change any more, or none yet."""
         if len(self._left) < LAG + BLOCK:
@@ -205,21 +254,24 @@ class Timeline:
         left, right = bytes(self._left[:samples]), bytes(self._right[:samples])
         del self._left[:samples]
         del self._right[:samples]
+        right += _SILENCE * (samples - len(right))
+        muted = min(max(0, self._muted_until - self._base), samples)
         self._base += samples
-        return left, right + _SILENCE * (samples - len(right))
+        return _SILENCE * muted + left[muted:], _SILENCE * muted + right[muted:]
 
 
 class WavFile:
     """A stereo WAV file, 16 bit, 8 kHz, whose header tells the truth after each block."""
 
-    def __init__(self, path: Path) -> None:
-        """Create the file, readable by its owner alone: it holds what a caller said."""
+    def __init__(self, path: Path, silent: int = 0) -> None:
+        """Create the file, readable by its owner alone: it holds what a caller said. `silent` samples come first."""
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        self._data_bytes = 0
+        self._data_bytes = silent * _FRAME_BYTES  # a hole in the file, which reads as zeros
 
     def __enter__(self) -> WavFile:
-        """Write the header of an empty recording."""
+        """Write the header of a recording of which nothing is written."""
         self._write_header()
+        os.ftruncate(self._fd, HEADER_BYTES + self._data_bytes)
         return self
 
     def __exit__(self, *_: object) -> None:

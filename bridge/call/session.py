@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from bridge.audio import mulaw
 from bridge.audio.intake import CallerFrame, Intake
 from bridge.audio.playout import Piece, Playout
 from bridge.audio.resample import model_to_phone
+from bridge.call.consent import Consent, Recorder
 from bridge.call.leg import Leg
 from bridge.call.slot import Slot
 from bridge.facts.errors import CarrierError, EngineError
@@ -42,19 +43,6 @@ OVERTIME_SECONDS: Final = 15.0
 
 STALL_SECONDS: Final = 1.0
 """A line that brings no audio for so long is held, or broken: nobody is there to be asked whether he is."""
-
-
-class Recorder(Protocol):
-    """Takes both voices; see `bridge.call.recording`."""
-
-    def caller(self, ulaw: bytes) -> None:
-        """The caller's audio in order, 8 kHz mu-law."""
-
-    def agent(self, at: int, ulaw: bytes) -> None:
-        """Agent audio that is heard from sample `at` on."""
-
-    def cut(self, at: int) -> None:
-        """Nothing of the agent is heard after sample `at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +75,7 @@ class CallSession:
         self.persona = persona
         self._leg, self._slot, self._write, self._clock, self._utc_now = leg, slot, write, clock, utc_now
         self._apology, self._recorder = apology, recorder
+        self._consent = Consent(recorder, persona.recording, write)
         self._intake = Intake()
         self._playout = Playout()
         self._down = model_to_phone()
@@ -104,6 +93,7 @@ class CallSession:
 
     async def run(self) -> Outcome:
         """Hold the call to its end. Cancelling it ends the call as a shutdown of the server."""
+        self._consent.began()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in (self._listen(), self._speak(), self._keep_time())]
@@ -145,6 +135,8 @@ class CallSession:
                         self._idle.activity(self._elapsed())
                         self._slot.digit(digit)
                         self._write(records.DigitPressed(digit, self.now_ms))
+                        if answer := self._consent.refused_by(digit, self._now()):
+                            self._slot.say(answer)
                     case Malformed(why):
                         self._malformed += 1
                         self._write(records.Problem(f"an unreadable message was passed over: {why}", self.now_ms))
@@ -207,7 +199,9 @@ class CallSession:
             await self._leg.send(SendAudio(ulaw))
         else:
             await self._leg.send(SendAudio(ulaw), SendMark(self._playout.generation, piece.mark))
-        if frame.wish and self._parting is None:
+        if frame.wish == "record":
+            self._consent.notice_ends(piece.mark)
+        elif frame.wish and self._parting is None:
             self._parting = _Parting(frame.wish, piece)
 
     def _to_phone(self, pcm: bytes) -> bytes:
@@ -252,6 +246,8 @@ class CallSession:
         for piece in pieces:
             if piece.text:
                 self._write(records.AgentSaid(piece.text, piece.turn, piece.start_ms, piece.end_ms, proven))
+            if proven:
+                self._consent.heard(piece.mark, self._now())
             if self._parting and piece.mark == self._parting.piece.mark:
                 self._part(self._parting)
 

@@ -11,22 +11,24 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from bridge.transcript.records import CarrierReport, DigitPressed, Ended, Problem, Reading
+from bridge.transcript.records import CarrierReport, DigitPressed, Ended, Problem, Reading, RecordingRecord
 from bridge.transcript.turns import gate, turns
 
-Who = Literal["caller", "agent", "unheard", "gate", "digit", "problem", "carrier", "end"]
+Who = Literal["caller", "agent", "unheard", "gate", "digit", "record", "problem", "carrier", "end"]
 
-_LABEL: dict[Who, str] = {"unheard": "agent", "digit": "caller", "end": ""}
+_LABEL: dict[Who, str] = {"unheard": "agent", "digit": "caller", "record": "", "end": ""}
 _STYLE: dict[Who, str] = {
     "caller": "cyan",
     "agent": "green",
     "unheard": "strike dim",
     "gate": "bold red",
     "digit": "dim",
+    "record": "dim",
     "problem": "yellow",
     "carrier": "dim",
     "end": "dim",
 }
+_RECORDING = {"began": "[recording from here on]", "deleted": "[the caller refused: the recording was deleted]"}
 _BECAUSE = {"caller_spoke": "the caller spoke", "gate": "the gate took it back", "call_ended": "the call ended"}
 
 
@@ -66,6 +68,8 @@ def lines(reading: Reading) -> list[Line]:
         match record:
             case DigitPressed(digit, at_ms):
                 found.append(Line(at_ms, "digit", f"[pressed {clean(digit) or 'a key'}]"))
+            case RecordingRecord(state, at_ms):
+                found.append(Line(at_ms, "record", _RECORDING[state]))
             case Problem(what, at_ms):
                 found.append(Line(at_ms, "problem", clean(what)))
             case CarrierReport(what, _, seconds):

@@ -27,13 +27,21 @@ class Seat:
     """What a slot needs to know of its call. `seed` names the slot's own stream of random numbers.
 
     With a `recollection` the call has been going on in another process: the agent says the persona's `resume_say`
-    instead of greeting, and goes on from what was said.
+    instead of greeting, and goes on from what was said. With `notice` the call is to be recorded: the persona's notice
+    is spoken first, to its end, and `record` wished for on its last frame.
     """
 
     persona: Persona
     seed: int = 0
     caller_transcript: bool = True
     recollection: Recollection = ()
+    notice: bool = False
+
+    @property
+    def recording_notice(self) -> str:
+        """What the caller must hear before anything else; empty if nothing."""
+        told = self.persona.recording
+        return told.notice if told and self.notice and not self.recollection else ""
 
 
 class Engine(Protocol):

@@ -69,6 +69,7 @@ class Open(msgspec.Struct, tag=True, frozen=True):
     key: str
     seed: int
     caller_transcript: bool = True
+    notice: bool = False
 
 
 class CallerFrame(msgspec.Struct, tag=True, frozen=True):

@@ -191,7 +191,8 @@ class Worker:
             return "every slot is taken"
         slot = self._free.pop()
         try:
-            self._engine.open(slot, Seat(prepared[0], message.seed, message.caller_transcript, prepared[1]))
+            seat = Seat(prepared[0], message.seed, message.caller_transcript, prepared[1], message.notice)
+            self._engine.open(slot, seat)
         except BridgeError as error:
             self._free.append(slot)
             return str(error)

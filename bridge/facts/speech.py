@@ -13,7 +13,8 @@ Speaker = Literal["caller", "agent"]
 Action = Literal["refuse", "redirect", "transfer", "hangup"]
 """What the gate did: it refused; and asked a question of ours; and wished for a transfer, or the end of the call."""
 
-Wish = Literal["transfer", "hangup"]
+Ending = Literal["transfer", "hangup"]
+Wish = Literal[Ending, "record"]
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ class AgentFrame(msgspec.Struct, frozen=True):
     `text` is the part of the agent's text whose sound begins in this frame (it keeps its own leading space),
     `turn` counts the agent's utterances from 1, so that words of two answers are never run together.
     `flush` asks the call to drop what has not been played (the caller barged in, or a verdict fell).
-    `wish` asks the call to end in a certain way once this frame has been heard.
+    `wish` asks the call to end in a certain way, or to begin its recording, once this frame has been heard.
     """
 
     pcm: bytes = b""

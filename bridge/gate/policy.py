@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.facts.speech import Action, Wish
+from bridge.facts.speech import Action, Ending
 from bridge.persona.schema import AfterRefusals, BlockedTopic, Persona
 
 
@@ -15,7 +15,7 @@ class Reply:
 
     text: str
     action: Action
-    wish: Wish | None = None
+    wish: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Policy:
 
     refusal: str
     question: str = ""
-    wish: Wish | None = None
+    wish: Ending | None = None
     count: int = 1
     farewell: str = ""
 

@@ -31,6 +31,9 @@ _EVERYDAY_WORDS: Final = """
     """
 """Words so common in service talk that two of them in a row may well spell a third: "I ran" is Iran."""
 
+_DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_KEYS: Final = {"*": "star", "#": "pound"} | {str(digit): word for digit, word in enumerate(_DIGITS)}
+
 _EVERYDAY: Final = frozenset(_EVERYDAY_WORDS.split())
 
 
@@ -58,8 +61,16 @@ def advice(document: Document, persona: Persona | None) -> Iterator[Problem]:
         yield document.problem(("language",), what, "PersonaPlex, too, was trained on English")
     if persona.transfer is None:
         yield document.problem(("transfer",), "is missing", "callers who want a person cannot be put through")
+    if persona.recording and (key := persona.recording.opt_out_key) and not _tells(persona.recording.notice, key):
+        what = f"does not tell callers of the opt_out_key {key}"
+        yield document.problem(("recording", "notice"), what, "nobody presses a key that they do not know of")
     if not persona.facts:
         yield document.problem(("facts",), "are missing", "the CPU engine answers from them and can answer nothing now")
+
+
+def _tells(notice: str, key: str) -> bool:
+    """Whether a notice names a key, as a figure or in an English word."""
+    return bool({key, _KEYS.get(key, key)} & set(re.findall(r"[a-z]+|[0-9]+|[*#]", notice.casefold())))
 
 
 def _risky_phrases(document: Document) -> Iterator[Problem]:

@@ -13,11 +13,13 @@ from pydantic import BaseModel
 from bridge.gate.rules import Rules, compile_rules
 from bridge.persona.document import Document, Path
 from bridge.persona.problem import Problem
-from bridge.persona.schema import BlockedTopic, Limits, Persona, Unknown
+from bridge.persona.schema import BlockedTopic, Limits, Persona, RecordingNotice, Unknown
 
 _OWN_LINES: Final = (
     ("greeting",),
     ("consent",),
+    ("recording", "notice"),
+    ("recording", "opted_out"),
     ("refusal",),
     ("transfer_say",),
     ("resume_say",),
@@ -30,7 +32,7 @@ _OWN_LINES: Final = (
 )
 """Where a persona keeps the lines that are spoken word for word, besides the answers to its facts."""
 
-_DEFAULTS: Final[dict[str, type[BaseModel]]] = {"limits": Limits, "unknown": Unknown}
+_DEFAULTS: Final[dict[str, type[BaseModel]]] = {"limits": Limits, "unknown": Unknown, "recording": RecordingNotice}
 
 
 def contradictions(document: Document, name: str) -> Iterator[Problem]:
@@ -67,6 +69,8 @@ def blocked_phrases(document: Document) -> Iterator[tuple[Path, str]]:
 def own_lines(document: Document) -> Iterator[tuple[Path, str]]:
     """Each line that the agent says word for word, with its path; where the file has none, the default."""
     for path in _OWN_LINES:
+        if path[0] == "recording" and not isinstance(document.values.get("recording"), dict):
+            continue  # a persona without the notice never says these lines
         value = _at(document, path)
         text = _default(path) if value is None else value
         if isinstance(text, str):

@@ -18,6 +18,10 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 """A persona's name, and so its file's: small letters, digits, hyphens and underscores."""
 
 
+KEY = r"^[0-9*#]$"
+"""A key of a telephone."""
+
+
 def _e164(number: str) -> str:
     if not E164.fullmatch(number):
         raise ValueError(f"{number!r} is not a phone number in E.164 form, like +12025550143")
@@ -139,6 +143,18 @@ class Gate(Closed):
     insistence: float = Field(default=0.5, gt=0.0, le=1.0)
 
 
+class RecordingNotice(Closed):
+    """What a caller is told before a call is recorded, and how they can refuse.
+
+    Recording begins once `notice` has been heard. `opt_out_key`, pressed at any time, ends it, deletes what was
+    recorded of this call, and is answered with `opted_out`.
+    """
+
+    notice: Line
+    opt_out_key: Annotated[str, StringConstraints(pattern=KEY)] | None = None
+    opted_out: Line = "All right, this call is not being recorded. How can I help you?"
+
+
 class Persona(Closed):
     """One business on the telephone. `name` is the file's name without `.yaml`.
 
@@ -156,6 +172,7 @@ class Persona(Closed):
 
     greeting: Line
     consent: Line | None = None
+    recording: RecordingNotice | None = None
     facts: tuple[Fact, ...] = ()
     information: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
 

@@ -26,9 +26,16 @@ numbers: []
 # PersonaPlex's voice: NATF0-3, NATM0-3, VARF0-4 or VARM0-4 (natural or varied, female or male).
 voice: NATF2
 
-# The first words of every call. `consent` is spoken after it, where the law asks for a notice.
+# The first words of every call. `consent` is spoken before it, where the law asks for a notice.
 greeting: Thank you for calling Example Bakery, this is Anna. How can I help you?
-# consent: This call may be recorded.
+# consent: You are talking with a computer.
+
+# Spoken first where calls are recorded (RECORD=1). Recording begins when it has been heard, and not before; the key
+# ends it and deletes what was recorded of this call.
+# recording:
+#   notice: This call is recorded. Press 8 if you do not want that.
+#   opt_out_key: 8
+#   opted_out: All right, this call is not being recorded. How can I help you?
 
 # What callers ask, in several wordings, and the answer. It is spoken word for word, so let each answer stand for
 # itself and keep it to one or two short sentences.

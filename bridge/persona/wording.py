@@ -25,6 +25,7 @@ _EXAMPLES: Final = {
     "ask": "a list of questions, such as: - When are you open?",
     "answer": "one or two short sentences that are spoken as they stand",
     "topic": "such as: medical advice",
+    "notice": "such as: This call is recorded. Press 8 if you do not want that.",
 }
 """What stands behind a required key, told where it is missing or empty."""
 
@@ -32,6 +33,7 @@ _PATTERNS: Final = {
     "name": "small letters, digits, - and _ only, beginning with a letter or digit",
     "language": "two small letters, and a country if it matters: en or en-GB",
     "voice": "letters, digits, - and _ only, such as NATF2",
+    "opt_out_key": "one key of a telephone in quotes: a digit, '*' or '#'",
 }
 
 

@@ -342,8 +342,13 @@ class EngineProcess:
         self.send(messages.Render(request, text, language))
         return await future
 
-    def open(self, key: str, *, seed: int | None = None, caller_transcript: bool = True) -> EngineSlot:
-        """Seat a call for the persona prepared under `key`. Raises `EngineFullError` or `EngineError`."""
+    def open(
+        self, key: str, *, seed: int | None = None, caller_transcript: bool = True, notice: bool = False
+    ) -> EngineSlot:
+        """Seat a call for the persona prepared under `key`; `notice` says first that it is recorded.
+
+        Raises `EngineFullError` or `EngineError`.
+        """
         if self.state != "ready":
             raise EngineError(f"the {self.name} engine is {self.state}")
         if self.open_slots >= self.capacity:
@@ -351,7 +356,7 @@ class EngineProcess:
         slot = EngineSlot(self, next(self._occupants))
         self._slots[slot.occupant] = slot
         chosen = secrets.randbits(63) if seed is None else seed
-        self._write(messages.Open(slot.occupant, key, chosen, caller_transcript))
+        self._write(messages.Open(slot.occupant, key, chosen, caller_transcript, notice))
         return slot
 
     def release(self, slot: EngineSlot) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bridge.facts.errors import BridgeError
 from bridge.server.journal import JournalError, read_transcript, recording_name, transcript_name
-from bridge.transcript.records import Call, Ended, Problem, Record, VerdictRecord, utc_text
+from bridge.transcript.records import Call, Ended, Problem, Record, VerdictRecord, is_recorded, is_refused, utc_text
 from bridge.transcript.summary import last_ms
 from bridge.transcript.turns import turns
 
@@ -132,7 +132,8 @@ class CallStore:
         if call is None:
             raise ValueError("the records of a call begin with its header")
         transcript = begun.transcript if begun else transcript_name(call_id, call.started_at)
-        return self._try_save(_over(_entry(records, call, transcript, begun.recording if begun else None), records))
+        recording = recording_name(transcript) if is_recorded(records) else None
+        return self._try_save(_over(_entry(records, call, transcript, recording), records))
 
     def list(
         self, *, persona: str | None = None, since: datetime | None = None, limit: int | None = None
@@ -252,6 +253,8 @@ def _derive(data_dir: Path, name: str) -> CallEntry | None:
     if call is None or not name.endswith(f"/{call.call_id}.jsonl"):
         return None
     recording = recording_name(name)
+    if is_refused(reading.records):  # the process may have died before it could delete the file
+        (data_dir / recording).unlink(missing_ok=True)
     there = (data_dir / recording).exists()
     entry = _over(_entry(reading.records, call, name, recording if there else None), reading.records)
     return msgspec.structs.replace(entry, problems=entry.problems + len(reading.faults))

@@ -137,7 +137,9 @@ class Switchboard:
 
         slot: Slot
         try:
-            slot = self.engine.open(ticket.persona_key, caller_transcript=self._caller_transcript)
+            slot = self.engine.open(
+                ticket.persona_key, caller_transcript=self._caller_transcript, notice=live.recording is not None
+            )
         except EngineError as error:  # it stopped between webhook and stream
             slot = LostSlot(str(error))
         recorder = None

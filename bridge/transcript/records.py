@@ -8,7 +8,7 @@ been heard, the caller's once they have been understood.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -126,6 +126,13 @@ class DigitPressed(msgspec.Struct, frozen=True, tag_field="type", tag="digit"):
     at_ms: int
 
 
+class RecordingRecord(msgspec.Struct, frozen=True, tag_field="type", tag="recording"):
+    """The recording began at `at_ms`; or the caller refused it then, and what there was of it was deleted."""
+
+    state: Literal["began", "deleted"]
+    at_ms: int
+
+
 class Problem(msgspec.Struct, frozen=True, tag_field="type", tag="problem"):
     """Something went wrong that a person should know of. `what` is our own words, never the caller's."""
 
@@ -159,7 +166,18 @@ class Ended(msgspec.Struct, frozen=True, tag_field="type", tag="ended"):
     counters: dict[str, int] = {}
 
 
-Record = Call | CallerSaid | AgentSaid | AgentUnheard | VerdictRecord | DigitPressed | Problem | CarrierReport | Ended
+Record = (
+    Call
+    | CallerSaid
+    | AgentSaid
+    | AgentUnheard
+    | VerdictRecord
+    | DigitPressed
+    | RecordingRecord
+    | Problem
+    | CarrierReport
+    | Ended
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
@@ -190,6 +208,17 @@ class Reading:
     def ended(self) -> Ended | None:
         """The end, unless the call is in progress or its process died."""
         return next((record for record in reversed(self.records) if isinstance(record, Ended)), None)
+
+
+def is_recorded(records: Sequence[Record]) -> bool:
+    """Whether there is a recording: it began, and the caller has not refused it since."""
+    states = [record.state for record in records if isinstance(record, RecordingRecord)]
+    return states[-1:] == ["began"]
+
+
+def is_refused(records: Iterable[Record]) -> bool:
+    """Whether the caller refused to be recorded."""
+    return any(isinstance(record, RecordingRecord) and record.state == "deleted" for record in records)
 
 
 def encode(record: Record) -> bytes:

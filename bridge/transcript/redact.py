@@ -32,6 +32,7 @@ from bridge.transcript.records import (
     Ended,
     Problem,
     Record,
+    RecordingRecord,
     VerdictRecord,
 )
 
@@ -190,7 +191,7 @@ class Redactor:
                 return (*self._expired(record.at_ms), msgspec.structs.replace(record, **texts))
             case DigitPressed():
                 return (*self._expired(record.at_ms), msgspec.structs.replace(record, digit=""))
-            case Problem():
+            case Problem() | RecordingRecord():
                 return (*self._expired(record.at_ms), record)
             case CarrierReport():
                 return (record,)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ from bridge.call.recording import (
     Recording,
     RecordingCounters,
     Timeline,
+    WavFile,
     wav_header,
 )
 
@@ -43,6 +45,13 @@ def no_problem(what: str) -> None:
 def voice(samples: int, seed: int) -> bytes:
     """Mu-law noise without silent samples, so that a misplaced one shows."""
     return np.random.default_rng(seed).integers(0, 0x70, samples).astype(np.uint8).tobytes()
+
+
+def kept(path: Path, on_problem: Callable[[str], None]) -> Recording:
+    """A recording that is permitted from the call's first sample on."""
+    recording = Recording(path, on_problem)
+    recording.permit(0)
+    return recording
 
 
 def channels(path: Path) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
@@ -121,7 +130,7 @@ def test_audio_that_comes_too_late_or_too_early_is_counted() -> None:
 
 def test_caller_is_left_and_agent_is_right_aligned_to_the_sample(tmp_path: Path) -> None:
     path = tmp_path / "calls" / "2026-01-31" / "call.wav"
-    recording = Recording(path, no_problem)
+    recording = kept(path, no_problem)
     caller, agent = voice(5 * BLOCK + 77, 1), voice(4000, 2)
     for at in range(0, len(caller), 160):
         if at == 1600:
@@ -140,7 +149,7 @@ def test_caller_is_left_and_agent_is_right_aligned_to_the_sample(tmp_path: Path)
 
 
 def test_what_the_agent_had_left_when_the_caller_hung_up_was_not_heard(tmp_path: Path) -> None:
-    recording = Recording(tmp_path / "call.wav", no_problem)
+    recording = kept(tmp_path / "call.wav", no_problem)
     recording.caller(voice(800, 1))
     recording.agent(0, voice(8000, 2))
     recording.close()
@@ -154,14 +163,14 @@ def test_what_the_agent_had_left_when_the_caller_hung_up_was_not_heard(tmp_path:
 
 
 def test_a_recording_without_audio_is_a_valid_file(tmp_path: Path) -> None:
-    recording = Recording(tmp_path / "call.wav", no_problem)
+    recording = kept(tmp_path / "call.wav", no_problem)
     recording.close()
     assert recording.wait(WAIT_S)
     assert len(channels(tmp_path / "call.wav")[0]) == 0
 
 
 def test_only_its_owner_may_read_a_recording(tmp_path: Path) -> None:
-    recording = Recording(tmp_path / "calls" / "call.wav", no_problem)
+    recording = kept(tmp_path / "calls" / "call.wav", no_problem)
     recording.close()
     assert recording.wait(WAIT_S)
     assert (tmp_path / "calls" / "call.wav").stat().st_mode & 0o777 == 0o600
@@ -185,6 +194,7 @@ def test_a_killed_process_leaves_a_valid_file_that_lacks_its_last_seconds_at_mos
         from pathlib import Path
         from bridge.call.recording import BLOCK, LAG, Recording
         recording = Recording(Path(sys.argv[1]), print)
+        recording.permit(0)
         recording.caller(bytes([0x55]) * (LAG + 7 * BLOCK))
         while recording.counters.blocks_written < 7:
             recording.wait(0.01)
@@ -203,6 +213,83 @@ def test_a_killed_process_leaves_a_valid_file_that_lacks_its_last_seconds_at_mos
     assert len(left) == 7 * BLOCK
     assert set(left.tolist()) == {int(mulaw.decode(b"\x55")[0])}
     assert not right.any()
+
+
+# -- a caller who has not been told yet, or refuses
+
+
+def test_nothing_is_kept_before_the_permission_and_the_clock_stays_the_calls(tmp_path: Path) -> None:
+    path = tmp_path / "calls" / "call.wav"
+    recording = Recording(path, no_problem)
+    caller, agent = voice(9 * BLOCK, 1), voice(6 * BLOCK, 2)
+    recording.caller(caller[: 5 * BLOCK])
+    recording.agent(4 * BLOCK, agent)
+    assert not path.parent.exists()
+    recording.permit(5 * BLOCK + 100)
+    recording.permit(0)
+    recording.caller(caller[5 * BLOCK :])
+    recording.close()
+    assert recording.wait(WAIT_S)
+    left, right = channels(path)
+    begin = 5 * BLOCK + 100
+    assert len(left) == 9 * BLOCK
+    assert not left[:begin].any()
+    assert not right[:begin].any()
+    assert np.array_equal(left[begin:], mulaw.decode(caller[begin:]))
+    assert np.array_equal(right[begin:], mulaw.decode(agent)[begin - 4 * BLOCK : 5 * BLOCK])
+
+
+def test_a_call_that_ends_before_the_permission_leaves_no_file(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "calls" / "call.wav", no_problem)
+    recording.caller(voice(9 * BLOCK, 1))
+    recording.close()
+    recording.permit(0)
+    assert recording.wait(WAIT_S)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_begins_late_is_valid_from_its_first_moment(tmp_path: Path) -> None:
+    with WavFile(tmp_path / "call.wav", silent=BLOCK):
+        left, right = channels(tmp_path / "call.wav")
+    assert len(left) == BLOCK
+    assert not left.any()
+    assert not right.any()
+
+
+@pytest.mark.parametrize("seconds", [0, 9])
+def test_a_recording_that_is_refused_is_deleted_and_takes_no_more(tmp_path: Path, seconds: int) -> None:
+    path = tmp_path / "call.wav"
+    recording = kept(path, no_problem)
+    recording.caller(voice(seconds * BLOCK, 1))
+    while seconds and not recording.counters.blocks_written:
+        recording.wait(0.01)
+    recording.discard()
+    recording.discard()
+    recording.caller(voice(9 * BLOCK, 1))
+    recording.close()
+    assert recording.wait(WAIT_S)
+    assert not path.exists()
+
+
+def test_a_recording_that_a_full_disk_had_ended_is_deleted_all_the_same(tmp_path: Path) -> None:
+    problems: list[str] = []
+    recording = kept(tmp_path / "call.wav", problems.append)
+    with file_size_limit(HEADER_BYTES + 3 * 4 * BLOCK + 1000):
+        fill(recording, 8, lambda: bool(problems))
+    recording.discard()
+    assert recording.wait(WAIT_S)
+    assert not (tmp_path / "call.wav").exists()
+
+
+def test_a_caller_who_refuses_before_the_permission_is_never_recorded(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "call.wav", no_problem)
+    recording.caller(voice(BLOCK, 1))
+    recording.discard()
+    recording.permit(0)
+    recording.caller(voice(9 * BLOCK, 1))
+    recording.close()
+    assert recording.wait(WAIT_S)
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- a disk that fails
@@ -235,7 +322,7 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 def test_a_full_disk_ends_the_recording_with_a_problem_and_keeps_what_was_written(tmp_path: Path) -> None:
     problems: list[str] = []
-    recording = Recording(tmp_path / "call.wav", problems.append)
+    recording = kept(tmp_path / "call.wav", problems.append)
     with file_size_limit(HEADER_BYTES + 3 * 4 * BLOCK + 1000):
         fill(recording, 8, lambda: bool(problems))
         assert recording.wait(WAIT_S)
@@ -253,7 +340,7 @@ def test_a_full_disk_ends_the_recording_with_a_problem_and_keeps_what_was_writte
 def test_a_folder_that_cannot_be_made_ends_the_recording_with_a_problem(tmp_path: Path) -> None:
     (tmp_path / "calls").write_text("a file where the folder should be")
     problems: list[str] = []
-    recording = Recording(tmp_path / "calls" / "call.wav", problems.append)
+    recording = kept(tmp_path / "calls" / "call.wav", problems.append)
     fill(recording, 1, lambda: bool(problems))
     assert recording.wait(WAIT_S)
     assert len(problems) == 1
@@ -263,7 +350,7 @@ def test_a_disk_that_takes_nothing_for_half_a_minute_ends_the_recording(tmp_path
     problems: list[str] = []
     fifo = tmp_path / "call.wav"
     os.mkfifo(fifo)  # opening it for writing blocks until somebody reads
-    recording = Recording(fifo, problems.append)
+    recording = kept(fifo, problems.append)
     recording.caller(voice(LAG + MAX_BLOCKS * BLOCK, 1))
     assert problems == []
     recording.caller(voice(BLOCK, 1))

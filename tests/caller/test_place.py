@@ -91,7 +91,7 @@ async def test_a_server_of_our_own_takes_the_call_and_is_gone_afterwards(workpla
     assert (result.persona, result.engine, result.ended, result.notes) == ("tester", "echo", "caller_hung_up", [])
     assert result.frames == result.frames_expected > 0
     assert result.response_ms == [0]
-    assert [record["type"] for record in records] == ["call", "digit", "ended"]
+    assert [record["type"] for record in records] == ["call", "recording", "digit", "ended"]
     assert result.transcript is not None
     assert '"type":"ended"' in read(result.transcript)
     assert result.recording is not None

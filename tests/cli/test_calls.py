@@ -27,6 +27,7 @@ from bridge.transcript.records import (
     Problem,
     Reading,
     Record,
+    RecordingRecord,
     VerdictRecord,
     write,
 )
@@ -221,6 +222,14 @@ def test_lines_that_could_not_be_read_are_shown() -> None:
     assert shown == [
         "  0:00.0  agent   Good morning,",
         "  0:00.0  problem line 3 of the file cannot be read: not a line of JSON",
+    ]
+
+
+def test_a_recording_that_was_refused_is_shown() -> None:
+    shown = [str(line) for line in lines(Reading((RecordingRecord("began", 3000), RecordingRecord("deleted", 4000))))]
+    assert shown == [
+        "  0:03.0          [recording from here on]",
+        "  0:04.0          [the caller refused: the recording was deleted]",
     ]
 
 

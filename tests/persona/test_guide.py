@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -40,7 +40,7 @@ def keys(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, str]]:
         if inner is None:
             yield before + name, default_of(info)
         else:
-            yield from keys(inner, f"{before}{name}[]." if annotation is not inner else f"{before}{name}.")
+            yield from keys(inner, f"{before}{name}[]." if get_origin(annotation) is tuple else f"{before}{name}.")
 
 
 def is_model(annotation: Any) -> bool:

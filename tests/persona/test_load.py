@@ -230,3 +230,40 @@ def test_check_states_what_holding_the_agent_back_costs() -> None:
     warnings = examine(GOOD + "gate:\n  hold: 3\n", "shop").warnings
     told = [(warning.where, warning.what) for warning in warnings]
     assert ("gate, hold", "PersonaPlex is heard 240 ms later, all the time") in told
+
+
+RECORDED = (
+    GOOD
+    + """\
+recording:
+  notice: This call is recorded. Press 8 if you do not want that.
+  opt_out_key: 8
+"""
+)
+
+
+def test_a_notice_of_recording_and_its_key_are_taken_as_they_are_written() -> None:
+    report = examine(RECORDED, "shop")
+    assert (report.problems, report.warnings) == ((), ())
+    assert report.persona is not None
+    assert report.persona.recording is not None
+    assert report.persona.recording.opt_out_key == "8"
+
+
+def test_a_key_that_no_telephone_has_and_a_notice_without_words_are_mistakes() -> None:
+    told = said(RECORDED.replace("opt_out_key: 8", "opt_out_key: 88").replace("This call is recorded. Press 8", "''#"))
+    assert len(told) == 2
+    assert "recording, notice: is empty (such as: This call is recorded." in told[0]
+    assert "recording, opt_out_key: '88' is not possible here (one key of a telephone" in told[1]
+
+
+@pytest.mark.parametrize("words", ["Press 8 if", "Press eight if", "Press the * or 8 if"])
+def test_a_notice_should_name_its_key(words: str) -> None:
+    assert warned(RECORDED.replace("Press 8 if", words)) == []
+    assert "does not tell callers of the opt_out_key 9" in warned(RECORDED.replace("key: 8", "key: 9"))[0]
+
+
+def test_the_notice_must_not_contain_what_is_blocked() -> None:
+    text = RECORDED.replace("- election", "- recorded")
+    assert any("recording, notice: contains 'recorded'" in problem for problem in said(text))
+    assert not any("recorded" in problem for problem in said(GOOD.replace("- election", "- recorded")))

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from bridge.transcript.records import (
     Ended,
     Problem,
     Record,
+    RecordingRecord,
     VerdictRecord,
     write,
 )
@@ -84,14 +86,32 @@ def test_a_call_is_in_the_index_from_its_beginning(store: CallStore) -> None:
 
 
 def test_a_finished_call_has_its_end_and_its_counts(store: CallStore) -> None:
-    store.begin(call(1), name_of(call(1)), "calls/2026-01-31/1.wav")
-    assert store.finish(call(1).call_id, [call(1), *TALK, END])
+    store.begin(call(1), name_of(call(1)), recording_name(name_of(call(1))))
+    assert store.finish(call(1).call_id, [call(1), RecordingRecord("began", 0), *TALK, END])
     entry = store.get(call(1).call_id)
     assert entry is not None
     assert (entry.ended_how, entry.ended_at, entry.seconds) == (END.how, END.ended_at, 5.0)
     assert (entry.turns, entry.verdicts, entry.problems) == (2, 1, 1)
-    assert entry.recording == "calls/2026-01-31/1.wav"
+    assert entry.recording == recording_name(name_of(call(1)))
     assert json.loads(json.dumps(entry.as_dict()))["from"] == "+12025550143"
+
+
+@pytest.mark.parametrize("states", [[], ["began", "deleted"], ["deleted"]])
+def test_a_call_whose_caller_refused_has_no_recording_in_the_index(store: CallStore, states: list[Any]) -> None:
+    store.begin(call(1), name_of(call(1)), recording_name(name_of(call(1))))
+    assert store.finish(call(1).call_id, [call(1), *(RecordingRecord(state, 0) for state in states), END])
+    entry = store.get(call(1).call_id)
+    assert entry is not None
+    assert entry.recording is None
+
+
+def test_a_refused_recording_that_a_crash_left_behind_is_deleted_at_the_next_start(
+    store: CallStore, tmp_path: Path
+) -> None:
+    name = put(tmp_path, call(1), RecordingRecord("began", 0), RecordingRecord("deleted", 100))
+    (tmp_path / recording_name(name)).write_bytes(b"RIFF")
+    store.rebuild(tmp_path)
+    assert not (tmp_path / recording_name(name)).exists()
 
 
 def test_a_call_that_never_reached_the_index_is_entered_when_it_ends(store: CallStore) -> None:

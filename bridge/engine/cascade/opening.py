@@ -25,6 +25,7 @@ class Opening:
     """What is ready before a call of a persona comes: how it thinks, its first words, its last resort, its gate."""
 
     thinker: Thinker
+    notice: tuple[Utterance, ...]
     greeting: tuple[Utterance, ...]
     resumption: tuple[Utterance, ...]
     apology: tuple[Utterance, ...]
@@ -34,7 +35,7 @@ class Opening:
 def make_opening(tools: Tools, intents: Index[IntentName], persona: Persona) -> Opening:
     """Embed what the persona knows and speak its fixed lines: 4 ms a question, 10 ms a line.
 
-    The consent notice precedes the greeting, and a caller who speaks does not stop it. Raises EngineError if the
+    The notices precede the greeting, and a caller who speaks does not stop them. Raises EngineError if the
     blocked topics cannot be compiled.
     """
     _warn_of_language(persona)
@@ -47,10 +48,12 @@ def make_opening(tools: Tools, intents: Index[IntentName], persona: Persona) -> 
         for sentence in split(line):
             tools.voice.speak(sentence, persona.language)
     gate = topic_gate(persona, rules)
+    notice = cut(persona.recording.notice if persona.recording else "", wish="record", protected=True)
     consent = cut(persona.consent or "", protected=True)
     greeting = cut(persona.greeting, memory=Memory(last=(persona.greeting,)))
     return Opening(
         thinker,
+        notice=_recite(thinker, notice, gate),
         greeting=_recite(thinker, (*consent, *greeting), gate),
         resumption=_recite(thinker, cut(persona.resume_say), gate),
         apology=_recite(thinker, cut(persona.unknown.give_up), gate),
@@ -77,6 +80,7 @@ def _fixed_lines(persona: Persona) -> tuple[str, ...]:
         unknown.give_up,
         limits.idle_question,
         limits.goodbye,
+        persona.recording.opted_out if persona.recording else "",
     )
 
 

@@ -56,7 +56,7 @@ class Slot:
     """See the module. A new object for each call, so that nothing of a former call can reach a later one."""
 
     def __init__(self, number: int, seat: Seat, opening: Opening, detector: Detector, submit: Submit) -> None:
-        """Begin with the greeting, or go on from what was said in another process."""
+        """Begin with the greeting, before it the notice of a recorded call; or go on from what another process said."""
         self._number = number
         self._seat = seat
         self._persona = seat.persona
@@ -77,7 +77,8 @@ class Slot:
         self._question = ""
         self._interrupted: tuple[Utterance, ...] = ()
         self._talked_over = False  # the caller began to speak during a line that is not to be stopped
-        self._say(opening.resumption if seat.recollection else opening.greeting)
+        opening_line = (*opening.notice, *opening.greeting) if seat.recording_notice else opening.greeting
+        self._say(opening.resumption if seat.recollection else opening_line)
 
     def step(self, frame: Frame) -> AgentFrame:
         """Take 80 ms of the caller, give 80 ms of the agent."""

@@ -43,8 +43,8 @@ class EchoEngine:
         """There is nothing to prepare."""
 
     def open(self, slot: int, seat: Seat) -> None:
-        """Begin with silence."""
-        self._slots[slot] = _Slot()
+        """Begin with silence. An echo has no voice for a notice: what comes after it is wished for at once."""
+        self._slots[slot] = _Slot(wish="record" if seat.recording_notice else None)
 
     def step(self, frames: Mapping[int, Frame]) -> dict[int, AgentFrame]:
         """Swap each slot's frame for the one before."""

@@ -70,10 +70,11 @@ class Call:
         listener: Listener | None,
         *,
         resumed: bool = False,
+        notice: str = "",
     ) -> None:
-        """Begin with consent notice and greeting, or with the line that goes on with a call of another process.
+        """Begin with `notice`, consent notice and greeting, or with the line that goes on with another process's call.
 
-        `listener` hears the caller's words, if anybody wants them.
+        Once `notice` has been said, `record` is wished for. `listener` hears the caller's words, if anybody wants them.
         """
         self._persona = persona
         self._rules = vocabulary.rules
@@ -96,6 +97,9 @@ class Call:
         self._held: deque[tuple[_Decided, Samples | None]] = deque([(_Decided(), None)] * held)
         self._stopped: Verdict | None = None  # of the frame that is decided on
         self._told = ""  # the end of the text that was delivered
+        if notice:
+            self._gate.spoke(notice)
+            self._begin(Script(words_of(tokeniser, notice), "record"))
         self.say(persona.resume_say if resumed else f"{persona.consent or ''} {persona.greeting}", None)
 
     # -- before the sound
@@ -141,7 +145,7 @@ class Call:
         self._line = None
         self._pause = _PAUSE_FRAMES  # so that what the model goes on to say is an utterance of its own
         self._stream = TextStream(self._tokeniser)
-        self._ending = line.wish
+        self._ending = None if line.wish == "record" else line.wish
         return Ruling(token), _Decided(text, turn, ours=True, wish=line.wish)
 
     def _speak(self, offer: Offer) -> tuple[Ruling, _Decided]:

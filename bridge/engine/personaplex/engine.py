@@ -129,7 +129,12 @@ class PersonaPlexEngine:
         if self._scribe is not None and seat.caller_transcript:
             listener = self._scribe.listen(seat.persona.listening.wait_ms)
         self._calls[slot] = Call(
-            seat.persona, prepared.vocabulary, self._tokeniser, listener, resumed=bool(seat.recollection)
+            seat.persona,
+            prepared.vocabulary,
+            self._tokeniser,
+            listener,
+            resumed=bool(seat.recollection),
+            notice=seat.recording_notice,
         )
 
     def step(self, frames: Mapping[int, Frame]) -> dict[int, AgentFrame]:

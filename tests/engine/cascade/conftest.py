@@ -225,13 +225,13 @@ def ring(tools, intents, detector):
     """Place a call: `ring(persona)`; the thread's work is done at once unless `submit` is given."""
     openings = {}
 
-    def place(persona=None, submit=at_once, tools=tools, caller_transcript=True, recollection=()):
+    def place(persona=None, submit=at_once, tools=tools, caller_transcript=True, recollection=(), notice=False):
         persona = persona or make_persona()
         key = (persona, id(tools))
         if key not in openings:
             openings[key] = make_opening(tools, intents, persona)
         detector.reset()
-        seat = Seat(persona, 0, caller_transcript, recollection)
+        seat = Seat(persona, 0, caller_transcript, recollection, notice)
         return Telephone(Slot(0, seat, openings[key], detector, submit), Voice())
 
     return place

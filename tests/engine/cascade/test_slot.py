@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.facts.speech import Said
-from bridge.persona.schema import AfterRefusals, BlockedTopic, Fact, Limits, Listening
+from bridge.persona.schema import AfterRefusals, BlockedTopic, Fact, Limits, Listening, RecordingNotice
 
 
 def said(frames):
@@ -56,6 +56,25 @@ def test_the_consent_notice_comes_first_and_a_caller_who_speaks_does_not_stop_it
     frames = phone.hear(clip_24k("u02")[24000 * 6 // 10 :][:24000])
     assert not any(frame.flush for frame in frames)
     assert said(phone.frames + phone.until_silent()).startswith(f"{persona.consent} Hello!")
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_recorded_call_begins_with_the_notice_and_wishes_for_the_recording_at_its_end(
+    ring, make_persona, clip_24k, recorded
+):
+    told = RecordingNotice(notice="This call is recorded. Press 8 to refuse.", opt_out_key="8")
+    phone = ring(make_persona(recording=told, greeting="Hello!"), notice=recorded)
+    phone.hear(clip_24k("u02")[24000 * 6 // 10 :][:24000])
+    phone.until_silent()
+    frames = phone.frames
+    wishes = [at for at, frame in enumerate(frames) if frame.wish == "record"]
+    if not recorded:
+        assert wishes == []
+        assert said(frames).startswith("Hello!")
+        return
+    [end] = wishes
+    assert said(frames[: end + 1]) == told.notice
+    assert not any(frame.flush for frame in frames[: end + 1])
 
 
 def test_a_caller_who_talks_over_the_consent_notice_stops_the_greeting_behind_it(ring, make_persona, clip_24k):

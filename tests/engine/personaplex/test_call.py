@@ -62,9 +62,9 @@ class Model80ms:
         return [*frames, self.step(PAD)]
 
 
-def begin(tokeniser: Tokeniser, persona: Persona = PERSONA) -> Model80ms:
+def begin(tokeniser: Tokeniser, persona: Persona = PERSONA, notice: str = "") -> Model80ms:
     pieces = [tokeniser.piece(token) for token in range(len(tokeniser))]
-    return Model80ms(Call(persona, Vocabulary(compile_rules(persona.blocked), pieces), tokeniser, None))
+    return Model80ms(Call(persona, Vocabulary(compile_rules(persona.blocked), pieces), tokeniser, None, notice=notice))
 
 
 def blocking(*words: str) -> Persona:
@@ -73,6 +73,14 @@ def blocking(*words: str) -> Persona:
 
 def said(frames: list[AgentFrame]) -> str:
     return "".join(frame.text for frame in frames).strip()
+
+
+def test_a_recorded_call_begins_with_its_notice_and_wishes_for_the_recording_at_its_end(tokeniser: Tokeniser) -> None:
+    frames = begin(tokeniser, notice="We record this.").greet()
+    [end] = [at for at, frame in enumerate(frames) if frame.wish == "record"]
+    assert said(frames[: end + 1]) == "We record this."
+    assert said(frames[end + 1 :]) == "Calls are recorded. Hello, this is Ada."
+    assert not any(frame.wish for frame in frames[end + 1 :])
 
 
 def test_a_call_begins_with_the_notice_and_the_greeting(tokeniser: Tokeniser) -> None:
