@@ -16,7 +16,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pybase64
-from scipy.signal import resample_poly
 
 from bridge.audio import mulaw
 from bridge.caller.errors import RecordingError
@@ -98,6 +97,8 @@ def to_phone(samples: Samples, rate: int) -> Samples:
     """Mono float32 at `rate` Hz to 8 kHz, whole signal at once (polyphase FIR, linear phase)."""
     if rate == PHONE_RATE:
         return samples
+    from scipy.signal import resample_poly  # most of a second to import, and most commands never need it
+
     common = math.gcd(rate, PHONE_RATE)
     return np.asarray(resample_poly(samples, PHONE_RATE // common, rate // common), np.float32)
 
