@@ -14,6 +14,7 @@ LAYER = {
     "gate": 1,
     "transcript": 1,
     "engine": 2,
+    "sip": 1,
     "call": 3,
     "server": 4,
     "caller": 4,

@@ -1,0 +1,1 @@
+"""SIP as configuration: which trunks and phones may call, and the Asterisk files that say so."""
