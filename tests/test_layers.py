@@ -15,6 +15,7 @@ LAYER = {
     "transcript": 1,
     "engine": 2,
     "sip": 1,
+    "asterisk": 4,
     "call": 3,
     "server": 4,
     "caller": 4,

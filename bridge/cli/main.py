@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge import __version__
-from bridge.cli import bench, bench_gate, call, calls, doctor, gate, model, persona, serve, talk, voices
+from bridge.cli import bench, bench_gate, call, calls, doctor, gate, model, persona, serve, sip, talk, voices
 from bridge.facts.errors import BridgeError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ bench.app.command("gate")(bench_gate.bench_gate)
 app.add_typer(bench.app, name="bench")
 app.add_typer(model.app, name="model")
 app.add_typer(voices.app, name="voices")
+app.add_typer(sip.app, name="sip")
 app.command("talk")(talk.talk)
 app.command("doctor")(doctor.doctor)
 

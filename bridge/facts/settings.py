@@ -75,8 +75,10 @@ class Settings(BaseSettings):
 
     # -- SIP, by way of Asterisk
     sip_password: OptionalSecret = Field(
-        None, description="Password with which Asterisk hands calls over. Empty: SIP is off."
+        None,
+        description="Password with which Asterisk hands calls over. Empty: a new one is written to DATA_DIR/sip.key.",
     )
+    sip_file: Path = Field(Path("sip.yaml"), description="Who may call over SIP; `callbridge sip new` writes one.")
     sip_allow: str = Field(
         "127.0.0.0/8,::1/128", description="Networks from which Asterisk may come, separated by commas."
     )

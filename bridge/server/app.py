@@ -59,7 +59,11 @@ class Server:
         self.local_url = f"http://{_reachable(host)}:{self.port}"
         self.public_url = (settings.public_url or self.local_url).rstrip("/")
         _make_folder(settings.data_dir)
-        self.api_key = settings.api_key.get_secret_value() if settings.api_key else _own_key(settings.data_dir)
+        self.api_key = (
+            settings.api_key.get_secret_value()
+            if settings.api_key
+            else _own_key(settings.data_dir, "api.key", "API_KEY")
+        )
         self.engine = EngineProcess(configure(settings), settings.watchdog_seconds)
         self.book = PersonaBook(settings.personas_dir, self.engine.prepare, self.engine.forget)
         self.journal = Journal(settings.data_dir, redact=settings.redact)
@@ -83,7 +87,7 @@ class Server:
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
         collector = BridgeCollector(self.switchboard, self.journal)
         app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio))
-        app.include_router(sip_routes(self.switchboard, self.book, sip_settings(self.settings)))
+        app.include_router(sip_routes(self.switchboard, self.book, _sip_settings(self.settings)))
         app.include_router(
             api_routes(self.switchboard, self.book, self.store, collector, self.settings.data_dir, self.api_key)
         )
@@ -223,11 +227,16 @@ def configure(settings: Settings) -> Configure:
     )
 
 
-def sip_settings(settings: Settings) -> SipSettings:
-    """What Asterisk's requests are checked against. Raises `SettingsError` for networks that are none."""
+def sip_password(settings: Settings) -> str:
+    """The password that Asterisk and this server share."""
     secret = settings.sip_password
+    return secret.get_secret_value() if secret else _own_key(settings.data_dir, "sip.key", "SIP_PASSWORD")
+
+
+def _sip_settings(settings: Settings) -> SipSettings:
+    """What Asterisk's requests are checked against. Raises `SettingsError` for networks that are none."""
     return SipSettings(
-        password=secret.get_secret_value() if secret else None,
+        password=sip_password(settings),
         allow=tuple(_network(text.strip()) for text in settings.sip_allow.split(",") if text.strip()),
         default_persona=settings.default_persona,
         record=settings.record,
@@ -284,9 +293,9 @@ def _make_folder(folder: Path) -> None:
         raise SettingsError(f"DATA_DIR {folder} cannot be made: {error.strerror}") from None
 
 
-def _own_key(data_dir: Path) -> str:
+def _own_key(data_dir: Path, name: str, setting: str) -> str:
     """A key for those on this machine who may read DATA_DIR: made once, readable by its owner alone."""
-    path = data_dir / "api.key"
+    path = data_dir / name
     try:
         with contextlib.suppress(FileExistsError):
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -294,4 +303,4 @@ def _own_key(data_dir: Path) -> str:
                 file.write(secrets.token_urlsafe(32) + "\n")
         return path.read_text().strip()
     except OSError as error:
-        raise BridgeError(f"{path} can neither be read nor written: {error.strerror}. Set API_KEY instead.") from None
+        raise BridgeError(f"{path} can neither be read nor written: {error.strerror}. Set {setting} instead.") from None

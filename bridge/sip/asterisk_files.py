@@ -91,7 +91,7 @@ def dial_plan(plan: SipPlan, secrets: Secrets, bridge: Bridge) -> str:
     out = f"Dial(PJSIP/${{NEXT}}@{plan.transfer_via},60,g)" if plan.transfer_via else "Transfer(PJSIP/${NEXT})"
     return f"""\
 [callbridge]
-exten => _[+0-9A-Za-z]!,1,Set(GROUP(callbridge)=${{BRIDGE_PARTY}})
+exten => _[+0-9A-Za-z].,1,Set(GROUP(callbridge)=${{BRIDGE_PARTY}})
  same => n,GotoIf($["${{BRIDGE_CALLS}}" = ""]?admitted)
  same => n,GotoIf($[${{GROUP_COUNT(${{BRIDGE_PARTY}}@callbridge)}} > ${{BRIDGE_CALLS}}]?full)
  same => n(admitted),ExecIf($["${{BRIDGE_JITTER}}" != ""]?Set(JITTERBUFFER(fixed)=${{BRIDGE_JITTER}}))
@@ -114,7 +114,7 @@ exten => _[+0-9A-Za-z]!,1,Set(GROUP(callbridge)=${{BRIDGE_PARTY}})
 
 [callbridge-outbound]
 ; Reached only by calls that the bridge itself placed and that were answered.
-exten => _[+0-9]!,1,Set(_BRIDGE_CHANNEL=${{UNIQUEID}})
+exten => _[+0-9].,1,Set(_BRIDGE_CHANNEL=${{UNIQUEID}})
  same => n,Set(_SIP_TO=${{EXTEN}})
  same => n,Dial(WebSocket/bridge/c(ulaw)f(json)n,,g)
  same => n,Hangup(16)

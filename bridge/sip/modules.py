@@ -4,6 +4,7 @@ from typing import Final
 
 MODULES: Final = (
     "app_dial",
+    "app_exec",
     "app_transfer",
     "bridge_builtin_features",
     "bridge_holding",
@@ -49,6 +50,7 @@ MODULES: Final = (
     "res_pjsip_sdp_rtp",
     "res_pjsip_session",
     "res_rtp_asterisk",
+    "res_security_log",
     "res_sorcery_astdb",
     "res_sorcery_config",
     "res_sorcery_memory",

@@ -49,9 +49,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class SipSettings:
-    """What the routes need to know of the settings. Without a password nobody may come."""
+    """What the routes need to know of the settings."""
 
-    password: str | None
+    password: str
     allow: tuple[Network, ...]
     default_persona: str | None
     record: bool
@@ -96,7 +96,9 @@ def sip_routes(switchboard: Switchboard, book: PersonaBook, settings: SipSetting
         await book.refresh()
         said = started.parameters
         channel = _channel_id(said)
-        duty = who_answers(book, said.get("BRIDGE_PERSONA"), said.get("SIP_TO", ""), settings.default_persona)
+        duty = who_answers(
+            book, said.get("BRIDGE_PERSONA") or None, _e164(said.get("SIP_TO", "")), settings.default_persona
+        )
         if duty is None:
             log.warning("a call was turned away: no persona answers this number, and DEFAULT_PERSONA names none")
             await _turn_away(leg, channel, NO_PERSONA, "no persona answers this number")
@@ -110,8 +112,8 @@ def sip_routes(switchboard: Switchboard, book: PersonaBook, settings: SipSetting
             carrier_id=channel or started.call_id,
             persona=duty.persona,
             persona_key=duty.key,
-            from_number=said.get("SIP_FROM", ""),
-            to_number=said.get("SIP_TO", ""),
+            from_number=_e164(said.get("SIP_FROM", "")),
+            to_number=_e164(said.get("SIP_TO", "")),
             record=settings.record,
             carrier="sip",
         )
@@ -146,10 +148,14 @@ def _channel_id(said: Mapping[str, str]) -> str:
     return given if _CHANNEL_ID.fullmatch(given) else ""
 
 
+def _e164(number: str) -> str:
+    """A number with its plus. Trunks leave it out, or write 00; an extension of a PBX stays what it is."""
+    digits = number.removeprefix("+").removeprefix("00")
+    return f"+{digits}" if digits.isdecimal() and digits.isascii() and 7 <= len(digits) <= 15 else number
+
+
 def _stranger(request: HTTPConnection, settings: SipSettings) -> str:
     """Why this request is not Asterisk's, in words, or nothing."""
-    if settings.password is None:
-        return "SIP is off; set SIP_PASSWORD, and run callbridge sip config"
     if not _may_come(request, settings.allow):
         return "Asterisk does not come from this address; SIP_ALLOW lists those from which it may"
     given = _basic(request.headers.get("authorization", ""))

@@ -164,7 +164,7 @@ async def test_a_caller_who_is_to_be_put_through_is_referred_to_the_personas_num
     [
         ({"sip_password": PASSWORD}, "wrong", "password is wrong"),
         ({"sip_password": PASSWORD, "sip_allow": "192.0.2.0/24"}, PASSWORD, "SIP_ALLOW"),
-        ({}, "", "SIP is off"),
+        ({}, "", "password is wrong"),
     ],
 )
 async def test_strangers_get_neither_a_channel_nor_an_answer(serve, http, settings, password, words):
@@ -175,6 +175,16 @@ async def test_strangers_get_neither_a_channel_nor_an_answer(serve, http, settin
         assert refused.value.response.status_code == 403
         answer = await after(server, http, password=password)
         assert (answer.status_code, words in answer.text) == (403, True)
+
+
+async def test_without_a_password_of_its_own_the_server_makes_one_for_asterisk(serve):
+    async with serve() as server:
+        password = (server.settings.data_dir / "sip.key").read_text().strip()
+        async with channel(server, password) as asterisk:
+            await asterisk.start(to="0012025550111")
+            assert await asterisk.read() == "ANSWER"
+            (live,) = server.switchboard.live.values()
+            assert live.ticket.to_number == "+12025550111"
 
 
 async def test_what_was_never_called_is_answered_as_busy(serve, http):

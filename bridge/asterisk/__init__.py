@@ -1,0 +1,1 @@
+"""Asterisk as a program on this machine: found or installed, started, watched, and told whom to keep out."""
