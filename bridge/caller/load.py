@@ -103,7 +103,7 @@ async def place_load(
         async with ticker.running():
             tasks = [
                 asyncio.create_task(
-                    _one(replace(line, seed=line.seed + number, settle_s=SETTLE_S), talker, ticker, client, delay),
+                    _one(_line_of(line, number), talker, ticker, client, delay),
                     name=f"call {number}",
                 )
                 for number, (talker, delay) in enumerate(zip(talkers, _ramp(calls), strict=True))
@@ -124,6 +124,11 @@ def _talkers(calls: int, seconds: float, engine: str, recordings: Sequence[Recor
     # Enough for the whole call, whatever the answers' length; each caller begins with another recording.
     needed = 1 + round(seconds / min(recording.seconds for recording in given))
     return [Script(list(islice(cycle(given), number, number + needed)), manners) for number in range(calls)]
+
+
+def _line_of(line: Line, number: int) -> Line:
+    """A caller's own line: with a number of their own, since servers bound the calls of one number."""
+    return replace(line, seed=line.seed + number, settle_s=SETTLE_S, caller=f"+1202555{number % 10_000:04}")
 
 
 def _ramp(calls: int) -> list[float]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bridge.facts.errors import SettingsError
@@ -38,10 +39,16 @@ class Settings(BaseSettings):
     public_url: OptionalText = Field(
         None, description="The https:// address under which Twilio reaches this server; signatures are made over it."
     )
+    waiting_connections: int = Field(
+        256, ge=1, le=65535, description="Connections at once that have shown no whole request yet; more get a 503."
+    )
 
     # -- the engine
     engine: EngineName = Field("cascade", description="cascade (CPU), echo (tests) or personaplex (GPU).")
     slots: OptionalCount = Field(None, description="Calls at once. Empty: what the engine thinks this machine holds.")
+    calls_per_caller: OptionalCount = Field(
+        5, description="Calls at once from one number; a further one hears that lines are busy. Empty: no limit."
+    )
     watchdog_seconds: float = Field(
         15.0, ge=1, le=600, description="An engine process silent for this long is replaced."
     )
@@ -118,6 +125,17 @@ class Settings(BaseSettings):
         600.0, ge=0, description="How long running calls may go on after the first Ctrl-C or SIGTERM."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        known = parts.scheme in ("https", "http") and parts.hostname
+        if not known or parts.query or parts.fragment or parts.username:
+            raise ValueError("must be an address such as https://bridge.example.com, without a query")
+        return url.rstrip("/")
 
     @property
     def database(self) -> str:

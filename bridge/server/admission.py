@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bridge.persona.schema import E164
 from bridge.server.personas import OnDuty, PersonaBook
 from bridge.server.switchboard import Switchboard
 
@@ -13,7 +14,7 @@ from bridge.server.switchboard import Switchboard
 class Refusal:
     """Why a call is turned away: `kind` for the carrier's answer, `why` for the log."""
 
-    kind: Literal["stopping", "engine", "full"]
+    kind: Literal["stopping", "engine", "full", "caller"]
     why: str
 
 
@@ -24,12 +25,15 @@ def who_answers(book: PersonaBook, pinned: str | None, number: str, default: str
     return book.by_number(number) or (book.by_name(default) if default else None)
 
 
-def cannot_take(switchboard: Switchboard) -> Refusal | None:
-    """Why no call can be taken now, or None."""
+def cannot_take(switchboard: Switchboard, caller: str) -> Refusal | None:
+    """Why no call of `caller` can be taken now, or None. Callers who show no number are not told apart."""
     if switchboard.draining:
         return Refusal("stopping", "the server is stopping")
     if switchboard.engine.state != "ready":
         return Refusal("engine", f"the {switchboard.engine.name} engine is {switchboard.engine.state}")
     if switchboard.free < 1:
         return Refusal("full", "all slots are taken")
+    most = switchboard.calls_per_caller
+    if most and E164.fullmatch(caller) and switchboard.calls_from(caller) >= most:
+        return Refusal("caller", f"this caller has {most} calls already, and CALLS_PER_CALLER allows no more")
     return None

@@ -27,11 +27,13 @@ from bridge.facts.errors import BridgeError, EngineError, SettingsError
 from bridge.facts.settings import Settings
 from bridge.server.api import api_routes
 from bridge.server.apologies import apology
+from bridge.server.door import Door
 from bridge.server.engine_process import EngineProcess
 from bridge.server.journal import Journal
 from bridge.server.limits import limit_body
 from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
+from bridge.server.prefix import under_prefix
 from bridge.server.register import Register
 from bridge.server.signature import Signatures
 from bridge.server.sip.routes import Network, SipSettings, sip_routes
@@ -75,7 +77,9 @@ class Server:
             tokens,
             apology,
             caller_transcript=settings.caller_transcript,
+            calls_per_caller=settings.calls_per_caller,
         )
+        self.door = Door(settings.waiting_connections)
         self.app = self._app()
         self._http: uvicorn.Server | None = None
         self._unfit: EngineError | None = None
@@ -92,7 +96,7 @@ class Server:
             api_routes(self.switchboard, self.book, self.store, collector, self.settings.data_dir, self.api_key)
         )
         app.include_router(welcome_routes(self.switchboard, self.book, self.public_url))
-        return limit_body(app)
+        return under_prefix(limit_body(app), self.public_url)
 
     async def serve(self, when_ready: Callable[[Server], Awaitable[None]] | None = None) -> None:
         """Run until a signal ends it: the first lets calls end, the second stops at once.
@@ -105,7 +109,7 @@ class Server:
                 ws="websockets-sansio",
                 ws_max_size=MAX_MESSAGE,
                 ws_per_message_deflate=False,  # 17 µs a message and 40 KB a call for audio that does not shrink
-                http="httptools",
+                http=self.door.protocol(),
                 loop="none",
                 lifespan="off",
                 log_config=None,

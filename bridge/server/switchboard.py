@@ -35,14 +35,16 @@ class Switchboard:
         apologies: Callable[[str], bytes],
         *,
         caller_transcript: bool = True,
+        calls_per_caller: int | None = None,
     ) -> None:
         """`apologies` gives the pre-rendered apology for a language as 8 kHz mu-law."""
+        self.calls_per_caller = calls_per_caller
         self.engine, self.tokens = engine, tokens
         self.draining = False
         self.register = register
         self.verdicts = VerdictCounts()
         self._apologies = apologies
-        self._arriving: set[str] = set()
+        self._arriving: dict[str, Ticket] = {}
         self._caller_transcript = caller_transcript
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -63,6 +65,12 @@ class Switchboard:
         """Slots that a new call could have; those promised to calls on their way in are taken."""
         promised = self.tokens.outstanding + len(self._arriving)
         return max(0, self.engine.capacity - self.engine.open_slots - promised)
+
+    def calls_from(self, number: str) -> int:
+        """Calls of one number, in progress or on their way in."""
+        tickets = [live.ticket for live in self.live.values()]
+        tickets += [*self._arriving.values(), *self.tokens.tickets]
+        return sum(ticket.from_number == number for ticket in tickets)
 
     # -- calls on their way in
 
@@ -86,7 +94,7 @@ class Switchboard:
 
     async def hold(self, ticket: Ticket, leg: SocketLeg) -> None:
         """Hold one call on an accepted stream from its `start` to its end. Never raises for what the call does."""
-        self._arriving.add(ticket.call_id)
+        self._arriving[ticket.call_id] = ticket
         try:
             started = await leg.start()
             if started.call_id != ticket.carrier_id:
@@ -97,7 +105,7 @@ class Switchboard:
             await leg.close(error.close_code, str(error))
             return
         finally:
-            self._arriving.discard(ticket.call_id)
+            self._arriving.pop(ticket.call_id, None)
         await self.hold_started(ticket, leg)
 
     async def hold_started(self, ticket: Ticket, leg: SocketLeg) -> None:

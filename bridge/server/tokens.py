@@ -46,8 +46,13 @@ class StreamTokens:
     @property
     def outstanding(self) -> int:
         """Tokens that may still be used."""
+        return len(self.tickets)
+
+    @property
+    def tickets(self) -> list[Ticket]:
+        """The tickets whose tokens may still be used."""
         self._expire()
-        return len(self._tickets)
+        return [ticket for _, ticket in self._tickets.values()]
 
     def expire(self) -> list[Ticket]:
         """The tickets whose tokens have expired or were given up since the last time."""

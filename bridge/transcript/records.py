@@ -29,6 +29,7 @@ How = Literal[
     "idle",
     "too_long",
     "engine_full",
+    "too_many_calls",
     "engine_failed",
     "carrier_lost",
     "protocol_error",

@@ -103,7 +103,7 @@ def sip_routes(switchboard: Switchboard, book: PersonaBook, settings: SipSetting
             log.warning("a call was turned away: no persona answers this number, and DEFAULT_PERSONA names none")
             await _turn_away(leg, channel, NO_PERSONA, "no persona answers this number")
             return None
-        if refusal := cannot_take(switchboard):
+        if refusal := cannot_take(switchboard, said.get("SIP_FROM", "")):
             log.warning("a call for %s was turned away: %s", duty.persona.name, refusal.why)
             await _turn_away(leg, channel, BUSY, refusal.why)
             return None

@@ -78,7 +78,7 @@ async def answer_probe(desk: Desk, request: Request, form: FormData) -> Response
         record=False,
     )
     stream_url = desk.signatures.stream_url(f"/twilio/media/{desk.probes.issue()}")
-    refusal = cannot_take(desk.switchboard)
+    refusal = cannot_take(desk.switchboard, "")
     twiml = answers.connect(ticket, stream_url, desk.settings.public_url)
     return _answer(str(twiml), refusal.kind if refusal else "ready")
 

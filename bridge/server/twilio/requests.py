@@ -15,6 +15,7 @@ from bridge.server.personas import PersonaBook
 from bridge.server.signature import Signatures
 from bridge.server.switchboard import Switchboard
 from bridge.server.twilio.probe import Probes
+from bridge.server.twilio.replays import Replays
 
 log = logging.getLogger("bridge.twilio")
 
@@ -40,18 +41,29 @@ class Desk:
     signatures: Signatures
     settings: TwilioSettings
     probes: Probes
+    replays: Replays
 
     async def signed_form(self, request: Request) -> FormData | Response:
         """The form of a webhook, or the refusal of one that Twilio did not sign."""
         form = await request.form()
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        problem = self.signatures.webhook_problem(target, form, request.headers.get("x-twilio-signature"))
+        problem = self.signatures.webhook_problem(target(request), form, request.headers.get("x-twilio-signature"))
         if not problem:
             return form
         log.warning("%s refused: %s", request.url.path, problem)
         # The last two tell whoever looks for a fault in between what came of the request on its way.
-        about = {"address": self.signatures.address(target), "signed": "x-twilio-signature" in request.headers}
+        about = {"address": self.signatures.address(target(request)), "signed": "x-twilio-signature" in request.headers}
         return JSONResponse({"error": "forbidden", "detail": problem, **about}, status_code=403)
+
+
+def target(request: Request) -> str:
+    """The path and query that a request asks for."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def repetition(request: Request, form: FormData) -> list[str]:
+    """What names this request and Twilio's repetitions of it, if Twilio marks them."""
+    token = request.headers.get("i-twilio-idempotency-token", "")[:MAX_FIELD]
+    return [f"{target(request)} {field(form, 'CallSid')} {token}"] if token else []
 
 
 def field(form: FormData, name: str) -> str:

@@ -12,6 +12,7 @@ from bridge.server.switchboard import Switchboard
 from bridge.server.twilio.fallback import fallback_routes
 from bridge.server.twilio.media import media_routes
 from bridge.server.twilio.probe import Probes
+from bridge.server.twilio.replays import Replays
 from bridge.server.twilio.requests import Desk, TwilioSettings
 from bridge.server.twilio.status import status_routes
 from bridge.server.twilio.voice import voice_routes
@@ -22,7 +23,7 @@ def twilio_routes(
 ) -> APIRouter:
     """The router with Twilio's requests."""
     router = APIRouter(prefix="/twilio", include_in_schema=False)
-    desk = Desk(switchboard, book, signatures, settings, Probes(time.monotonic))
+    desk = Desk(switchboard, book, signatures, settings, Probes(time.monotonic), Replays(time.monotonic))
     for add_routes in (voice_routes, fallback_routes, status_routes, media_routes):
         add_routes(router, desk)
     return router

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import Final
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from bridge.call.session import Outcome
 from bridge.server.register import utc_now
 from bridge.server.switchboard import Switchboard
-from bridge.server.twilio.requests import Desk, field
+from bridge.server.twilio.requests import Desk, field, repetition, target
 from bridge.transcript.records import CarrierReport, How, Problem
 
 log = logging.getLogger("bridge.twilio")
@@ -51,18 +52,26 @@ def status_routes(router: APIRouter, desk: Desk) -> None:
         form = await desk.signed_form(request)
         if isinstance(form, Response):
             return form
-        if field(form, "StreamEvent") == "stream-error":
-            _stream_error(desk.switchboard, form)
-        return Response(status_code=204)
+        return await desk.replays.once(_told(request, form), lambda: _stream_event(desk.switchboard, form))
 
     @router.post("/call-status")
     async def call_status(request: Request) -> Response:
         form = await desk.signed_form(request)
         if isinstance(form, Response):
             return form
-        if field(form, "CallStatus") in STATES:
-            _call_status(desk.switchboard, form)
-        return Response(status_code=204)
+        return await desk.replays.once(_told(request, form), lambda: _call_status(desk.switchboard, form))
+
+
+def _told(request: Request, form: FormData) -> list[str]:
+    """What Twilio tells it tells once: the same form again is a repetition, marked or not."""
+    fields = repr(sorted((name, value) for name, value in form.multi_items() if isinstance(value, str)))
+    return [hashlib.sha256(f"{target(request)} {fields}".encode()).hexdigest(), *repetition(request, form)]
+
+
+async def _stream_event(switchboard: Switchboard, form: FormData) -> Response:
+    if field(form, "StreamEvent") == "stream-error":
+        _stream_error(switchboard, form)
+    return Response(status_code=204)
 
 
 def _stream_error(switchboard: Switchboard, form: FormData) -> None:
@@ -81,7 +90,13 @@ def _stream_error(switchboard: Switchboard, form: FormData) -> None:
     log.error("call %s: %s%s", carrier_id, what, "" if noted else "; it has no record here")
 
 
-def _call_status(switchboard: Switchboard, form: FormData) -> None:
+async def _call_status(switchboard: Switchboard, form: FormData) -> Response:
+    if field(form, "CallStatus") in STATES:
+        _call_state(switchboard, form)
+    return Response(status_code=204)
+
+
+def _call_state(switchboard: Switchboard, form: FormData) -> None:
     carrier_id, status = field(form, "CallSid"), field(form, "CallStatus")
     over = CALL_OVER.get(status)
     if over and (ticket := switchboard.withdraw(carrier_id)):

@@ -1,0 +1,81 @@
+"""The door: connections that have not shown a whole request yet are few, and for a short time.
+
+Whoever reaches the port may open connections and say nothing, or say it slowly. Each of them holds a file handle, so
+their number is bounded and their time is, from the first byte of a request to its last. Calls in progress have shown
+who they are, and do not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+REQUEST_SECONDS: Final = 10.0
+"""Time that a request has from its first byte, or from its connection, to its last byte."""
+
+_BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Door:
+    """Who waits at the door. `refused` and `expired` count from the start of the process."""
+
+    def __init__(self, most: int) -> None:
+        """`most` connections may be waiting."""
+        self.most = most
+        self.refused = self.expired = 0
+        self.waiting: set[asyncio.Protocol] = set()
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """The class of which each connection has an instance; uvicorn's own, with an eye on the time."""
+        return type("WatchedConnection", (_WatchedConnection,), {"door": self})
+
+
+class _WatchedConnection(HttpToolsProtocol):
+    door: Door
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.door.waiting) >= self.door.most:
+            self.door.refused += 1
+            transport.write(_BUSY)
+            transport.close()
+            return
+        self._wait()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._wait_no_more()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._wait_no_more()
+        super().handle_websocket_upgrade()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        if self._patience is None:
+            self.door.waiting.add(self)
+            self._patience = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+
+    def _wait_no_more(self) -> None:
+        self.door.waiting.discard(self)
+        if self._patience:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        self.door.expired += 1
+        self._wait_no_more()
+        self.transport.abort()
