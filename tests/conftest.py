@@ -101,6 +101,12 @@ def reading_twiml(app, problems):
 
 
 @pytest.fixture
+def shop():
+    """The text of a persona's file: shop, who answers +12025550111."""
+    return SHOP
+
+
+@pytest.fixture
 def serve(tmp_path):
     """`async with serve(...) as server`."""
     return lambda **settings: running(tmp_path, **settings)

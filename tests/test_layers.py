@@ -19,6 +19,7 @@ LAYER = {
     "call": 3,
     "server": 4,
     "caller": 4,
+    "connect": 4,
     "hub": 4,
     "cli": 5,
 }

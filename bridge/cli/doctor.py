@@ -8,8 +8,7 @@ import platform
 import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -18,11 +17,12 @@ import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from bridge.cli.findings import show_findings
 from bridge.engine.personaplex.capacity import EFFICIENCY, Forecast, Gpu, forecast
 from bridge.engine.personaplex.device import find_gpus
 from bridge.facts.errors import BridgeError, SettingsError
+from bridge.facts.findings import Finding, Level
 from bridge.facts.settings import Settings, load_settings
 from bridge.hub.catalogue import catalogue
 from bridge.hub.disk import Status, look, overall
@@ -32,24 +32,6 @@ from bridge.persona.load import check_all
 WEIGHTS: Final = ("bf16", "int8", "fp8")
 DATA_BYTES: Final = 1_000_000_000
 """Free space below which the record of calls may soon not be written: 14 hours of stereo recordings need as much."""
-
-
-class Level(StrEnum):
-    """How much a finding matters; a problem makes the exit status 1."""
-
-    GOOD = "good"
-    NOTE = "note"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `advice` says what to do unless all is well."""
-
-    name: str
-    level: Level
-    text: str
-    advice: str = ""
 
 
 def doctor(
@@ -263,12 +245,7 @@ def _forecasts(gpu: Gpu) -> list[Forecast]:
 
 def _show(findings: list[Finding], gpus: list[Gpu]) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
-    styles = {Level.GOOD: "green", Level.NOTE: "yellow", Level.PROBLEM: "bold red"}
-    for finding in findings:
-        line = Text.assemble((f"{finding.level:8}", styles[finding.level]), f"{finding.name}: {finding.text}")
-        console.print(line, soft_wrap=True)
-        if finding.advice:
-            console.print(Text(f"{'':8}→ {finding.advice}", style="dim"), soft_wrap=True)
+    show_findings(console, findings)
     for gpu in gpus:
         console.print()
         console.print(_gpu_table(gpu))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge import __version__
-from bridge.cli import bench, bench_gate, call, calls, doctor, gate, model, persona, serve, sip, talk, voices
+from bridge.cli import bench, bench_gate, call, calls, doctor, gate, model, persona, serve, sip, talk, twilio, voices
 from bridge.facts.errors import BridgeError
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(model.app, name="model")
 app.add_typer(voices.app, name="voices")
 app.add_typer(sip.app, name="sip")
+app.add_typer(twilio.app, name="twilio")
 app.command("talk")(talk.talk)
 app.command("doctor")(doctor.doctor)
 
