@@ -220,6 +220,10 @@ class CallSession:
         await self._leg.send(Clear())
 
     def _take_back(self, now: int, reason: Literal["caller_spoke", "gate", "call_ended"]) -> None:
+        # What has ended by the account was heard; no mark proves it any more, since the clear returns them all.
+        for piece in self._playout.presumed(now):
+            if piece.text:
+                self._write(records.AgentSaid(piece.text, piece.turn, piece.start_ms, piece.end_ms, proven=False))
         for piece in self._playout.clear(now):
             if piece.text:
                 self._write(records.AgentUnheard(piece.text, piece.turn, now // PHONE_BYTES_PER_MS, reason))

@@ -182,6 +182,18 @@ async def test_barge_in_clears_the_carrier_and_what_it_held_was_not_heard(rig):
     assert call.kinds(records.AgentSaid) == []
 
 
+async def test_a_mark_after_a_clear_proves_nothing_that_was_sent_before_it(rig):
+    call = rig()
+    await call.turn(0.08)
+    await call.agent(AgentFrame(pcm=TONE, text=" We", turn=1))
+    await call.turn(0.1)
+    await call.agent(AgentFrame(flush=True), AgentFrame(pcm=TONE, text=" are", turn=2))
+    mark = call.marks[-1]
+    call.line.incoming.put_nowait(Played(mark.generation, mark.number))
+    await call.settle()
+    assert [(said.text, said.proven) for said in call.kinds(records.AgentSaid)] == [(" We", False), (" are", True)]
+
+
 async def test_the_callers_words_and_verdicts_go_into_the_record(rig):
     call = rig()
     await call.turn(0.08)
