@@ -6,6 +6,7 @@ time. Whichever of them finds that the call is over says so once, in `_finish`; 
     carrier ─▶ listen ─▶ intake ─▶ slot ─▶ speak ─▶ playout account ─▶ carrier
                  marks ───────────────────────────────▲
     keep_time ─▶ fills stalled input, asks idle callers, ends calls that are too long
+                 puts the caller on hold where the engine is not heard (`bridge.call.rescue`)
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from bridge.audio.intake import CallerFrame, Intake
 from bridge.audio.playout import Piece, Playout
 from bridge.audio.resample import model_to_phone
 from bridge.call.consent import Consent, Recorder
+from bridge.call.idle import IdleWatch
 from bridge.call.leg import Leg
+from bridge.call.rescue import ENGINE_STALL_SECONDS, Hold, LaterSlot, Recollector, Rescue
 from bridge.call.slot import Slot
 from bridge.facts.errors import CarrierError, EngineError
 from bridge.facts.events import Audio, Clear, Digit, Ended, Malformed, Played, SendAudio, SendMark, Started
@@ -43,6 +46,9 @@ OVERTIME_SECONDS: Final = 15.0
 
 STALL_SECONDS: Final = 1.0
 """A line that brings no audio for so long is held, or broken: nobody is there to be asked whether he is."""
+
+HOLD_LEAD_MS: Final = 300
+"""Held by the carrier of what a waiting caller hears: three looks at the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +72,23 @@ class CallSession:
         utc_now: Callable[[], str],
         *,
         apology: bytes = b"",
+        rescue: Rescue | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         """`write` takes the records of the call, `clock` gives monotonic seconds, `utc_now` ISO 8601.
 
-        `apology` is 8 kHz mu-law, played when the engine fails.
+        `apology` is 8 kHz mu-law, played when the engine fails and the call with it; `rescue` may spare it that.
         """
         self.persona = persona
-        self._leg, self._slot, self._write, self._clock, self._utc_now = leg, slot, write, clock, utc_now
-        self._apology, self._recorder = apology, recorder
+        self._leg, self._slot, self._clock, self._utc_now = leg, slot, clock, utc_now
+        self._memory = Recollector(persona, recorded=recorder is not None)
+        self._write = self._memory.noting(write)
+        self._apology, self._rescue, self._recorder = apology, rescue, recorder
         self._consent = Consent(recorder, persona.recording, write)
+        self._hold: Hold | None = None
+        self._engine_heard = 0.0  # when the latest agent frame came, in seconds of the call
+        self._turn = 0
+        self._reseats = 0
         self._intake = Intake()
         self._playout = Playout()
         self._down = model_to_phone()
@@ -169,13 +182,23 @@ class CallSession:
     # -- speaking
 
     async def _speak(self) -> None:
-        try:
-            while True:
-                await self._say_frame(await self._slot.next())
-        except EngineError as error:
-            await self._apologise(str(error))
+        going_on = True
+        while going_on:
+            try:
+                while True:
+                    await self._say_frame(await self._slot.next())
+            except EngineError as error:
+                self._write(records.Problem(str(error), self.now_ms))
+                if self._parting is not None:
+                    return  # what ends the call has been said, and needs no engine to be heard
+                going_on = await self._change_engine()
+                if not going_on:
+                    await self._apologise(str(error))
 
     async def _say_frame(self, frame: AgentFrame) -> None:
+        self._engine_heard, self._turn = self._elapsed(), max(self._turn, frame.turn)
+        if self._hold:
+            await self._end_hold()
         for said in frame.caller:
             self._write(records.CallerSaid(said.text, said.start_ms, said.end_ms))
         if frame.caller_speaking or frame.agent_speaking:
@@ -191,18 +214,22 @@ class CallSession:
         needed = not silent or bool(frame.text) or frame.wish is not None
         if not needed and not self._playout.room_for_silence(now, PHONE_FRAME):
             return
-        ulaw = self._to_phone(frame.pcm)
-        piece = self._playout.send(now, PHONE_FRAME, frame.text, frame.turn, marked=frame.wish is not None)
+        piece = await self._play(self._to_phone(frame.pcm), frame.text, frame.turn, marked=frame.wish is not None)
+        if frame.wish == "record":
+            self._consent.notice_ends(piece.mark)
+        elif frame.wish and self._parting is None:
+            self._parting = _Parting(frame.wish, piece)
+
+    async def _play(self, ulaw: bytes, text: str = "", turn: int = 0, *, marked: bool = False) -> Piece:
+        """Send audio, and a mark behind what has text or is to be `marked`."""
+        piece = self._playout.send(self._now(), len(ulaw), text, turn, marked=marked)
         if self._recorder:
             self._recorder.agent(piece.start, ulaw)
         if piece.mark is None:
             await self._leg.send(SendAudio(ulaw))
         else:
             await self._leg.send(SendAudio(ulaw), SendMark(self._playout.generation, piece.mark))
-        if frame.wish == "record":
-            self._consent.notice_ends(piece.mark)
-        elif frame.wish and self._parting is None:
-            self._parting = _Parting(frame.wish, piece)
+        return piece
 
     def _to_phone(self, pcm: bytes) -> bytes:
         """One frame at 24 kHz as 640 mu-law bytes. Two silent frames in a row need no filter: its tail is gone."""
@@ -232,19 +259,50 @@ class CallSession:
 
     async def _apologise(self, why: str) -> None:
         """The engine is gone: tell the caller in a voice that was made beforehand, then end the call."""
-        self._write(records.Problem(why, self.now_ms))
+        self._hold = None
         await self._clear()
         if not self._apology:
             self._finish("engine_failed", why)
             return
         self._ending_as = "engine_failed"
-        now = self._now()
-        piece = self._playout.send(now, len(self._apology), marked=True)
-        if self._recorder:
-            self._recorder.agent(piece.start, self._apology)
-        assert piece.mark is not None
-        await self._leg.send(SendAudio(self._apology), SendMark(self._playout.generation, piece.mark))
+        piece = await self._play(self._apology, marked=True)
         self._parting = _Parting("hangup", piece, why)
+
+    async def _change_engine(self) -> bool:
+        """The engine is gone: have the caller wait for another one. False where the call has to end."""
+        rescue = self._rescue
+        if rescue is None or not rescue.seconds or self._reseats or self.persona.transfer:
+            return False
+        if self._hold is None:
+            await self._clear()
+        hold = self._begin_hold(rescue)
+        await hold.told.wait()
+        slot = await rescue.find(self._memory.recollection())
+        if slot is None:
+            return False
+        self._slot = LaterSlot(slot, self._turn)
+        self._reseats += 1
+        self._write(records.Problem("the call goes on in a new engine process", self.now_ms))
+        await self._end_hold()
+        return True
+
+    def _begin_hold(self, rescue: Rescue) -> Hold:
+        """The caller waits. What they hear is sent as time goes by."""
+        if self._hold is None:
+            self._hold = Hold(rescue.line, rescue.music)
+        return self._hold
+
+    async def _end_hold(self) -> None:
+        self._hold = None
+        self._engine_heard = self._elapsed()
+        await self._clear()
+
+    async def _play_on(self, hold: Hold) -> None:
+        """Keep some of what a waiting caller hears in the carrier's buffer, until the next look at the time."""
+        self._idle.activity(self._elapsed())
+        hold.heard(self._now())
+        while self._hold is hold and self._playout.lead_ms(self._now()) < HOLD_LEAD_MS:
+            hold.sent((await self._play(hold.take(PHONE_FRAME))).end)
 
     def _heard(self, pieces: list[Piece], *, proven: bool) -> None:
         for piece in pieces:
@@ -281,6 +339,10 @@ class CallSession:
                 if elapsed > ends + MARK_GRACE_SECONDS:
                     self._heard(self._playout.presumed(self._now()), proven=False)
                 continue
+            if self._rescue and self._heard_media and elapsed - self._engine_heard > ENGINE_STALL_SECONDS:
+                self._begin_hold(self._rescue)
+            if self._hold:
+                await self._play_on(self._hold)
             self._mind_limits(elapsed)
 
     def _mind_limits(self, elapsed: float) -> None:
@@ -330,6 +392,7 @@ class CallSession:
                     "skipped_silence_ms": self._playout.skipped_ms,
                     "unreadable_messages": self._malformed,
                     "verdicts": self._verdicts,
+                    "reseats": self._reseats,
                 },
             )
         )
@@ -346,29 +409,3 @@ class _Parting:
     wish: Wish
     piece: Piece
     reason: str = "the goodbye was heard"
-
-
-class IdleWatch:
-    """When to ask a silent caller, and when to give up. Times are seconds of the call."""
-
-    def __init__(self, idle_seconds: float) -> None:
-        """The wait before the question, and once more after it."""
-        self._wait = idle_seconds
-        self._quiet_since = 0.0
-        self._asked = False
-        self._done = False
-
-    def activity(self, at: float, *, caller: bool = True) -> None:
-        """Somebody spoke. The caller's words answer the question; the agent's only begin the wait anew."""
-        self._quiet_since = at
-        if caller:
-            self._asked = self._done = False
-
-    def due(self, at: float) -> str:
-        """ "ask", "end" or nothing, each at most once for a silence."""
-        if self._done or at - self._quiet_since < self._wait:
-            return ""
-        self._quiet_since = at
-        self._done = self._asked
-        self._asked = True
-        return "end" if self._done else "ask"

@@ -53,6 +53,13 @@ class Settings(BaseSettings):
         15.0, ge=1, le=600, description="An engine process silent for this long is replaced."
     )
 
+    reseat_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=600,
+        description="A call whose engine process was lost waits so long for the new one. 0 ends it at once.",
+    )
+
     # -- personas
     personas_dir: Path = Field(Path("personas"), description="Folder of the persona files, one business each.")
     default_persona: OptionalText = Field(

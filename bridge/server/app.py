@@ -35,6 +35,7 @@ from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
 from bridge.server.prefix import under_prefix
 from bridge.server.register import Register
+from bridge.server.seating import Seating
 from bridge.server.signature import Signatures
 from bridge.server.sip.routes import Network, SipSettings, sip_routes
 from bridge.server.store import CallStore
@@ -76,7 +77,11 @@ class Server:
             Register(self.journal, self.store, settings.data_dir, self.engine.name),
             tokens,
             apology,
-            caller_transcript=settings.caller_transcript,
+            Seating(
+                self.engine,
+                caller_transcript=settings.caller_transcript,
+                reseat_seconds=settings.reseat_seconds,
+            ),
             calls_per_caller=settings.calls_per_caller,
         )
         self.door = Door(settings.waiting_connections)

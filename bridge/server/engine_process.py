@@ -114,7 +114,7 @@ class EngineProcess:
         self._ready = asyncio.Event()
         self._unfit = ""
         self._beat = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -132,18 +132,20 @@ class EngineProcess:
         """Keep a process running until cancelled or `stop`ped."""
         failures = 0
         try:
-            while not self._stopping:
+            while not self._stopping.is_set():
                 self._running = _Running(next(self._generations))
                 lived = await self._live(self._running)
                 failures = 0 if lived else min(failures + 1, len(RESTART_SECONDS) - 1)
-                if self._stopping or self._unfit:
+                if self._stopping.is_set() or self._unfit:
                     break
                 self.counters.restarts += 1
                 log.error(
                     "engine %s is down: %s; starting it again in %g s",
                     self.name, self._running.why, RESTART_SECONDS[failures],
                 )  # fmt: skip
-                await asyncio.sleep(RESTART_SECONDS[failures])
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RESTART_SECONDS[failures]):
+                        await self._stopping.wait()
         finally:
             self.state = "stopped"
             self._ready.set()  # whoever waits for an engine is told that there will be none
@@ -188,6 +190,8 @@ class EngineProcess:
                     await _first(self._beat, running.ended)
             except TimeoutError:
                 running.why = f"no sign of life for {self._watchdog:g} s"
+                if running.process:
+                    running.process.kill()  # what hangs does not end by itself, and callers wait for the next one
                 return
 
     def _end(self, running: _Running) -> None:
@@ -210,7 +214,7 @@ class EngineProcess:
 
     def stop(self) -> None:
         """Let the process end; no new one is started."""
-        self._stopping = True
+        self._stopping.set()
         self.lost(self._running.generation, "the server is stopping")
 
     def lost(self, generation: int, why: str) -> None:

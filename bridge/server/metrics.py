@@ -55,6 +55,7 @@ class BridgeCollector(Collector):
         audible = self._switchboard.verdicts.audible
         for name, text, value in (
             ("engine_restarts", "Engine processes replaced.", engine.counters.restarts),
+            ("calls_reseated", "Calls that went on in a new engine process.", self._switchboard.seating.reseated),
             ("engine_steps", "Steps of the engine process.", engine.counters.steps),
             ("engine_late_ticks", "Steps longer than the time between two ticks.", engine.counters.late_ticks),
             ("frames_refused", "Caller frames that found the engine process too busy.", engine.counters.frames_refused),

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from bridge.call.recording import Recording
 from bridge.call.session import CallSession, Outcome
-from bridge.call.slot import LostSlot, Slot
-from bridge.facts.errors import CarrierError, EngineError
+from bridge.facts.errors import CarrierError
 from bridge.server.engine_process import EngineProcess
 from bridge.server.register import WRITE_SECONDS, LiveCall, Register, utc_now
+from bridge.server.seating import Seating
 from bridge.server.socket_leg import SocketLeg
 from bridge.server.tokens import StreamTokens, Ticket
 from bridge.server.verdicts import VerdictCounts
@@ -33,19 +33,18 @@ class Switchboard:
         register: Register,
         tokens: StreamTokens,
         apologies: Callable[[str], bytes],
+        seating: Seating,
         *,
-        caller_transcript: bool = True,
         calls_per_caller: int | None = None,
     ) -> None:
         """`apologies` gives the pre-rendered apology for a language as 8 kHz mu-law."""
         self.calls_per_caller = calls_per_caller
-        self.engine, self.tokens = engine, tokens
+        self.engine, self.tokens, self.seating = engine, tokens, seating
         self.draining = False
         self.register = register
         self.verdicts = VerdictCounts()
         self._apologies = apologies
         self._arriving: dict[str, Ticket] = {}
-        self._caller_transcript = caller_transcript
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -143,13 +142,7 @@ class Switchboard:
                 self._note_verdict(ticket, record)
             live.write(record)
 
-        slot: Slot
-        try:
-            slot = self.engine.open(
-                ticket.persona_key, caller_transcript=self._caller_transcript, notice=live.recording is not None
-            )
-        except EngineError as error:  # it stopped between webhook and stream
-            slot = LostSlot(str(error))
+        slot = self.seating.seat(ticket, recorded=live.recording is not None)
         recorder = None
         if live.recording:
             recorder = Recording(
@@ -163,6 +156,7 @@ class Switchboard:
             time.monotonic,
             utc_now,
             apology=self._apologies(ticket.persona.language),
+            rescue=self.seating.rescue(ticket, slot, recorded=live.recording is not None),
             recorder=recorder,
         )
         try:

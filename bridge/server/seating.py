@@ -1,0 +1,57 @@
+"""Seats for calls in the engine: the first one, and another one where the engine is lost while they go on."""
+
+from __future__ import annotations
+
+import logging
+
+from bridge.audio.music import hold_music_ulaw
+from bridge.call.rescue import Rescue
+from bridge.call.slot import LostSlot, Slot
+from bridge.facts.errors import EngineError
+from bridge.facts.speech import Recollection
+from bridge.server.apologies import moment
+from bridge.server.engine_process import EngineProcess
+from bridge.server.tokens import Ticket
+
+log = logging.getLogger("bridge.calls")
+
+
+class Seating:
+    """Opens slots for calls. `reseated` counts the calls that went on in a new engine process."""
+
+    def __init__(self, engine: EngineProcess, *, caller_transcript: bool = True, reseat_seconds: float = 0.0) -> None:
+        """A call whose engine is lost waits for another one for `reseat_seconds` at most; 0 ends it at once."""
+        self.reseated = 0
+        self._engine = engine
+        self._caller_transcript = caller_transcript
+        self._reseat_seconds = reseat_seconds
+
+    def seat(self, ticket: Ticket, *, recorded: bool) -> Slot:
+        """A slot for a call that begins. Where the engine has stopped since the webhook, one that says so."""
+        try:
+            return self._open(ticket.persona_key, recorded=recorded)
+        except EngineError as error:
+            return LostSlot(str(error))
+
+    def rescue(self, ticket: Ticket, slot: Slot, *, recorded: bool) -> Rescue:
+        """What the call in `slot` needs to outlive its engine."""
+
+        async def reseat(recollection: Recollection) -> Slot:
+            return await self._reseat(ticket, slot, recollection, recorded=recorded)
+
+        return Rescue(reseat, moment(ticket.persona.language), hold_music_ulaw(), self._reseat_seconds)
+
+    def _open(self, key: str, *, recorded: bool) -> Slot:
+        return self._engine.open(key, caller_transcript=self._caller_transcript, notice=recorded)
+
+    async def _reseat(self, ticket: Ticket, lost: Slot, recollection: Recollection, *, recorded: bool) -> Slot:
+        """Another slot for a call. Until then `lost` is its claim to one: nobody who calls meanwhile takes it."""
+        key = await self._engine.recall(ticket.persona_key, ticket.persona, recollection)
+        try:
+            lost.close()
+            slot = self._open(key, recorded=recorded)
+        finally:
+            self._engine.forget_recalled(key)
+        self.reseated += 1
+        log.info("call %s: goes on in a new engine process", ticket.call_id)
+        return slot
