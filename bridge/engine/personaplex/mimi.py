@@ -7,6 +7,7 @@ float32: it is small, and codes flip where it is less exact.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable
 from typing import cast
@@ -56,6 +57,13 @@ class Stream:
             device=device,
             dtype=torch.float32,
         )
+
+    def first(self, count: int) -> Stream:
+        """The first `count` of these slots: the same state, in the same tensors."""
+        some = copy.copy(self)
+        some.position = self.position[:count]
+        some.past = {module: past[:count] for module, past in self.past.items()}
+        return some
 
     def reset(self, which: Tensor) -> None:
         """Make the slots of a bool mask [B] as good as new."""
@@ -215,9 +223,11 @@ class Codebook(nn.Module):
         self.embedding_sum = nn.Parameter(torch.empty(bins, dim))
         self.cluster_usage = nn.Parameter(torch.empty(bins))
         self.entries: Tensor
+        self.half_squares: Tensor  # |e|² / 2
 
     def finish(self) -> None:
         self.entries = (self.embedding_sum / self.cluster_usage.clamp(min=1e-5)[:, None]).detach()
+        self.half_squares = self.entries.square().sum(-1) / 2
 
     def look_up(self, codes: Tensor) -> Tensor:
         """int64 [B] → [B, dim]."""
@@ -225,7 +235,7 @@ class Codebook(nn.Module):
 
     def nearest(self, x: Tensor) -> Tensor:
         """[B, dim] → int64 [B]. |x − e|² is least where |e|² / 2 − x·e is."""
-        return (self.entries.square().sum(-1) / 2 - x @ self.entries.T).argmin(-1)
+        return (self.half_squares - x @ self.entries.T).argmin(-1)
 
 
 class ResidualQuantiser(nn.Module):

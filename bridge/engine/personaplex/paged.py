@@ -13,25 +13,39 @@ turned twice, and stored keys never change. Up to position context − 1 both qu
 
 Attention goes page by page: each page of the pool meets the query of the slot that it belongs to, the scores (not the
 keys) are gathered by slot for the softmax, and the weights go back to the pages. So a step reads the pages up to the
-last one in use (`pages.PageTable.bucket`), each once, and copies none. All shapes depend on that bucket alone.
+last one in use (`pages.PageTable.bucket`), each once, and copies none. All shapes depend on that bucket alone, and
+which page is whose stands in tensors that are written in place: a step can be replayed while calls come and grow.
+
+Where memory ends. A call that begins is promised pages; it is not begun where they cannot be had. A call that has used
+them up and finds no further page keeps the window that it has: it slides from there on, over as many entries as
+its pages hold, with its prompt still in place. It forgets earlier what was said, and nothing else happens to it.
 """
 
 from __future__ import annotations
 
+import logging
+from typing import Final
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from bridge.engine.personaplex.layers import Attend, rotary, rotate
-from bridge.engine.personaplex.pages import PageTable
+from bridge.engine.personaplex.pages import PageTable, bucket_of
+from bridge.engine.personaplex.staging import Inlet
 
-LARGEST_PAGE = 128
+log = logging.getLogger(__name__)
+
+LARGEST_PAGE: Final = 128
 
 
 class PagedWindow:
     """Keys and values of the positions that calls can see, for every layer and slot.
 
     pools: for each layer [2, pages, heads, page, head_dim], keys and values. table int64 [B, places]: the page of each
-    place of a slot's window. owner and place int64 [bucket]: the way back.
+    place of a slot's window. owner and place int64 [pages]: the way back. span int64 [B]: over how many entries the
+    window of a slot slides. `moves` counts how often the pools have moved in memory, `shortened` the calls that
+    got no further page.
     """
 
     def __init__(
@@ -45,77 +59,148 @@ class PagedWindow:
         max_period: float,
         device: torch.device,
         dtype: torch.dtype,
+        most_pages: int | None = None,
+        at_once: bool = False,
     ) -> None:
+        """most_pages: so many pages at most, nobody's included; otherwise as many as all full windows need. at_once:
+        take them from the device now, so that they never move; otherwise as calls need them. May raise
+        `torch.OutOfMemoryError`."""
         self.context = context
         self.page = max(1, min(LARGEST_PAGE, context // 8))
+        self.moves = self.shortened = 0
         self._max_period = max_period
-        self._pages = PageTable(slots, per_slot=-(-context // self.page))
+        self.places = places = -(-context // self.page)
+        self._pages = PageTable(slots, places, most_pages)
         self.pools = [torch.zeros(2, 1, heads, self.page, head_dim, device=device, dtype=dtype) for _ in range(layers)]
-        self._lay_out()
+        pages = len(self._pages.owner)
+        self._layout = Inlet(torch.zeros(slots * (places + 1) + 2 * pages, dtype=torch.int64, device=device))
+        table, self.span, self.owner, self.place = torch.split(
+            self._layout.tensor, [slots * places, slots, pages, pages]
+        )
+        self.table = table.view(slots, places)
+        if at_once:
+            self._enlarge(self._pages.most)
+        self.lay_out()
 
     # -- memory
 
     @property
     def bytes_used(self) -> int:
         """Bytes of the pages that belong to calls."""
-        return self._pages.used * self._page_bytes
+        return self._pages.used * self.page_bytes
 
     @property
     def bytes_reserved(self) -> int:
         """Bytes of all pages that have been taken from the device; they are kept for calls to come."""
-        return self.pools[0].shape[1] * self._page_bytes
+        return self.pages_there * self.page_bytes
 
     @property
-    def bytes_read(self) -> int:
-        """Bytes of the pages that a step reads now."""
-        return len(self.owner) * self._page_bytes
+    def page_bytes(self) -> int:
+        """Bytes of a page, all layers."""
+        return sum(pool[:, 0].nbytes for pool in self.pools)
+
+    @property
+    def pages_there(self) -> int:
+        """Pages that have been taken from the device, nobody's included."""
+        return min(pool.shape[1] for pool in self.pools)
+
+    @property
+    def most_pages(self) -> int:
+        """Pages that there can be, nobody's included."""
+        return self._pages.most
+
+    @property
+    def bucket(self) -> int:
+        """Pages that a step reads now."""
+        return self._pages.bucket
+
+    def room(self, positions: int) -> int:
+        """How many further calls could be promised so many positions each."""
+        return self._pages.room(self._count(positions))
+
+    def promise(self, slot: int, positions: int) -> bool:
+        """Promise a slot pages for its first so many positions; False where the memory does not suffice."""
+        pages = self._pages
+        if not pages.promise(slot, self._count(positions)):
+            return False
+        if self._there(1 + pages.used + pages.owed):
+            return True
+        pages.release(slot)
+        return False
 
     def reserve(self, slot: int, positions: int) -> None:
-        """See to it that a slot has pages for its first so many positions. May raise `torch.OutOfMemoryError`."""
-        if self._pages.reserve(slot, -(-min(positions, self.context) // self.page)):
-            self._lay_out()
+        """See to it that a slot has pages for its first so many positions, as far as there is memory."""
+        pages, count = self._pages, self._count(positions)
+        if count <= pages.held(slot) or pages.stuck[slot]:
+            return
+        self._there(1 + pages.used + count - pages.held(slot))
+        if not pages.reserve(slot, count):
+            self.shortened += 1
+            log.warning("there is no memory for a longer window: a call goes on with %d positions", self._span(slot))
 
     def release(self, slot: int) -> None:
         """Take a slot's pages back. Their keys are not wiped: nobody sees an entry before writing to it."""
-        if self._pages.release(slot):
-            self._lay_out()
+        self._pages.release(slot)
 
-    @property
-    def _page_bytes(self) -> int:
-        return sum(pool[:, 0].nbytes for pool in self.pools)
+    def lay_out(self) -> None:
+        """Tell the device which page is whose, if that has changed. To be called before `at`."""
+        pages = self._pages
+        if pages.changed:
+            spans = np.array([self._span(slot) for slot in range(len(pages.stuck))])
+            self._layout.put(np.concatenate((pages.table.ravel(), spans, pages.owner, pages.place)))
+            pages.changed = False
 
-    def _lay_out(self) -> None:
-        """Bring pools and tables to the state of `_pages`."""
-        bucket, device = self._pages.bucket, self.pools[0].device
+    def _count(self, positions: int) -> int:
+        """Pages of so many positions."""
+        return -(-min(positions, self.context) // self.page)
+
+    def _span(self, slot: int) -> int:
+        pages = self._pages
+        return min(self.context, pages.held(slot) * self.page) if pages.stuck[slot] else self.context
+
+    def _there(self, count: int) -> bool:
+        """See to it that the pools have at least `count` pages; where they cannot, they stay as they are for ever."""
+        if count <= self.pages_there:
+            return True
+        for wanted in (min(bucket_of(count), self._pages.most), count):
+            try:
+                self._enlarge(wanted)
+                return True
+            except torch.OutOfMemoryError as error:
+                log.warning("no memory for %d pages of keys and values: %s", wanted, error)
+        self._pages.most = self.pages_there
+        return False
+
+    def _enlarge(self, count: int) -> None:
+        self.moves += 1
         for layer, pool in enumerate(self.pools):  # one by one, so that only one is there twice
-            if pool.shape[1] < bucket:
-                larger = pool.new_zeros(2, bucket, *pool.shape[2:])
+            if pool.shape[1] < count:
+                larger = pool.new_zeros(2, count, *pool.shape[2:])
                 larger[:, : pool.shape[1]] = pool
                 self.pools[layer] = larger
-        owner, place = [0] * bucket, [0] * bucket
-        for page, slot, index in self._pages.owners():
-            owner[page], place[page] = slot, index
-        self.table = torch.tensor(self._pages.rows(), device=device)
-        self.owner, self.place = torch.tensor(owner, device=device), torch.tensor(place, device=device)
 
     # -- attention
 
-    def at(self, position: Tensor, pinned: Tensor, run: Tensor) -> Attend:
+    def at(self, position: Tensor, pinned: Tensor, run: Tensor, bucket: int | None = None) -> Attend:
         """The attention of one step that adds a position to every running slot.
 
-        position int64 [B]; pinned int64 [B]: how many first positions stay, fewer than `context`; run bool [B]: the
-        pages of other slots stay as they are. Pages for the position must have been reserved.
+        position int64 [B]: of the first B slots, to whom all pages in use belong; pinned int64 [B]: how many first
+        positions stay, fewer than `span`; run bool [B]: the pages of other slots stay as they are. Pages for the
+        position must have been reserved and laid out. bucket: pages to look at, by default those in use.
         """
+        bucket = self.bucket if bucket is None else bucket
+        table, span = self.table[: len(position)], self.span[: len(position)]
+        owner, place = self.owner[:bucket], self.place[:bucket]
         slot = torch.arange(len(position), device=position.device)
-        entry = self._entries(position, pinned)
-        page, offset = self.table[slot, entry // self.page], entry % self.page
-        places, bucket = self.table.shape[1], len(self.owner)
+        entry = _entries(position, pinned, span)
+        page, offset = table[slot, entry // self.page], entry % self.page
+        places = table.shape[1]
         entries = torch.arange(places * self.page, device=position.device)
-        hidden = ~self._visible(entries, position, pinned).view(-1, places, self.page)
-        stays = (entries < pinned[:, None]).view(-1, places, self.page)[self.owner, self.place][:, None]
+        hidden = ~_visible(entries, position, pinned, span).view(-1, places, self.page)
+        stays = (entries < pinned[:, None]).view(-1, places, self.page)[owner, place][:, None]
         head_dim = self.pools[0].shape[-1]
         near = rotary(position, head_dim, self._max_period)
-        far = rotary(position.clamp(max=self.context - 1), head_dim, self._max_period)
+        far = rotary(torch.minimum(position, span - 1), head_dim, self._max_period)
         # The scale of the scores goes into the queries.
         turns = torch.stack((near * head_dim**-0.5, far * head_dim**-0.5, near), dim=1)[:, None]  # of q, q and k
         running = run[:, None, None, None]
@@ -126,35 +211,38 @@ class PagedWindow:
             new = torch.stack((turned[:, :, 2], v[:, 0]), dim=1)
             pool[:, page, :, offset] = torch.where(running, new, pool[:, page, :, offset])  # [B, 2, heads, head_dim]
             keys, values = pool  # each [bucket, heads, page, head_dim]
-            score = _product(turned[self.owner, :, :2], keys.transpose(-1, -2))  # [bucket, heads, 2, page]
+            score = _product(turned[owner, :, :2], keys.transpose(-1, -2))  # [bucket, heads, 2, page]
             score = torch.where(stays, score[:, :, 1], score[:, :, 0]).transpose(0, 1)
-            score = score[:, self.table].masked_fill_(hidden, float("-inf"))  # [heads, B, places, page]
+            score = score[:, table].masked_fill_(hidden, float("-inf"))  # [heads, B, places, page]
             weight = score.flatten(2).softmax(-1).to(q.dtype).view_as(score)
-            parts = _product(weight.permute(1, 2, 0, 3)[self.owner, self.place][:, :, None], values)
-            return parts[self.table].sum(1).transpose(1, 2).to(q.dtype)  # from [bucket, heads, 1, head_dim]
+            parts = _product(weight.permute(1, 2, 0, 3)[owner, place][:, :, None], values)
+            return parts[table].sum(1).transpose(1, 2).to(q.dtype)  # from [bucket, heads, 1, head_dim]
 
         return attend
 
     def place_prompt(self, slot: int, kv: Tensor, end: int, pinned: int) -> None:
         """Put kv [layers, 2, n, heads, head_dim], of the positions end − n … end − 1, into a slot's pages."""
         self.reserve(slot, end)
+        self.lay_out()
         positions = torch.arange(end - kv.shape[2], end, device=kv.device)
-        entry = self._entries(positions, torch.full_like(positions, pinned))
+        entry = _entries(positions, torch.full_like(positions, pinned), self.span[slot])
         page, offset = self.table[slot, entry // self.page], entry % self.page
         for pool, new in zip(self.pools, kv, strict=True):
             for part, values in zip(pool, new, strict=True):
                 part[page, :, offset] = values
 
-    def _entries(self, position: Tensor, pinned: Tensor) -> Tensor:
-        """Where positions stand: int64, as `position`."""
-        return torch.where(position < pinned, position, pinned + (position - pinned) % (self.context - pinned))
 
-    def _visible(self, entries: Tensor, newest: Tensor, pinned: Tensor) -> Tensor:
-        """bool [B, entries]: whether an entry holds a position once the newest one is written."""
-        newest, pinned = newest[:, None], pinned[:, None]
-        held = newest - (newest - entries) % (self.context - pinned)  # of entries that slide
-        written = torch.where(entries < pinned, entries <= newest, held >= pinned)
-        return written & (entries < self.context)
+def _entries(position: Tensor, pinned: Tensor, span: Tensor) -> Tensor:
+    """Where positions stand: int64, as `position`."""
+    return torch.where(position < pinned, position, pinned + (position - pinned) % (span - pinned))
+
+
+def _visible(entries: Tensor, newest: Tensor, pinned: Tensor, span: Tensor) -> Tensor:
+    """bool [B, entries]: whether an entry holds a position once the newest one is written."""
+    newest, pinned, span = newest[:, None], pinned[:, None], span[:, None]
+    held = newest - (newest - entries) % (span - pinned)  # of entries that slide
+    written = torch.where(entries < pinned, entries <= newest, held >= pinned)
+    return written & (entries < span)
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:

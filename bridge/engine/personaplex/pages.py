@@ -3,23 +3,43 @@
 A page holds the keys and values of some positions, for all layers. A slot gets its pages one by one as its call grows,
 always the lowest free ones, so that a step need not look past the pool's first few. Page 0 belongs to nobody: it
 stands wherever a slot has no page yet, and stays empty.
+
+There may be fewer pages than all slots can have. The rules:
+
+1. A call begins with a promise of some pages, which is given only while it can be kept beside all others: otherwise
+   the call is not begun.
+2. Pages beyond the promise come from those that are promised to nobody. A slot for which there is none is `stuck`: it
+   goes on with the pages it has until it is released, whatever becomes free later.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from typing import Final
+
+import numpy as np
 
 NOBODYS: Final = 0
 
 
 class PageTable:
-    """Pages of `slots` slots, each of which can have `per_slot`."""
+    """Pages of `slots` slots, each of which can have `per_slot`; `most` of them in all, nobody's included.
 
-    def __init__(self, slots: int, per_slot: int) -> None:
+    table int64 [slots, per_slot]: the pages of each slot in the order of its positions, then `NOBODYS`. owner and
+    place int64 [pages]: the way back, zeros where a page belongs to nobody. stuck bool [slots]: rule 2. `changed` is
+    set by whatever changes them.
+    """
+
+    def __init__(self, slots: int, per_slot: int, most: int | None = None) -> None:
+        whole = 1 + slots * per_slot
         self.per_slot = per_slot
-        self._pages: list[list[int]] = [[] for _ in range(slots)]
+        self.most = whole if most is None else min(most, whole)
+        self.table = np.full((slots, per_slot), NOBODYS, np.int64)
+        self.owner, self.place = np.zeros(whole, np.int64), np.zeros(whole, np.int64)
+        self.stuck = np.zeros(slots, bool)
+        self.changed = True
+        self._held = [0] * slots
+        self._promised = [0] * slots
         self._free: list[int] = []  # a heap of pages below `_end` that were given back
         self._end = 1
 
@@ -29,44 +49,80 @@ class PageTable:
         return self._end - 1 - len(self._free)
 
     @property
+    def owed(self) -> int:
+        """Pages that are promised and not yet given."""
+        return sum(max(0, promised - held) for promised, held in zip(self._promised, self._held, strict=True))
+
+    @property
     def bucket(self) -> int:
         """Pages, counted from the first, that a step must look at: rounded up, so that few sizes occur, never to more
-        than all slots can have."""
-        last = max((page for pages in self._pages for page in pages), default=NOBODYS)
-        return min(bucket_of(last + 1), 1 + len(self._pages) * self.per_slot)
+        than there can be."""
+        last = int(self.table.max(initial=NOBODYS))
+        return min(bucket_of(last + 1), self.most)
+
+    def held(self, slot: int) -> int:
+        """Pages that a slot has."""
+        return self._held[slot]
+
+    def room(self, count: int) -> int:
+        """How many further calls could be promised `count` pages each."""
+        return max(0, self._unpromised()) // count
+
+    def promise(self, slot: int, count: int) -> bool:
+        """Promise a slot that it can have `count` pages; whether that can be kept (rule 1)."""
+        self._check(count)
+        if count - self._held[slot] > self._unpromised():
+            return False
+        self._promised[slot] = count
+        return True
 
     def reserve(self, slot: int, count: int) -> bool:
-        """See to it that a slot has at least `count` pages; whether it got new ones. Raises `ValueError` above
-        `per_slot`."""
-        if count > self.per_slot:
-            raise ValueError(f"a slot has at most {self.per_slot} pages, and {count} were asked for")
-        pages = self._pages[slot]
-        missing = max(0, count - len(pages))
-        pages.extend(self._lowest() for _ in range(missing))
-        return missing > 0
+        """See to it that a slot has at least `count` pages; False where it is stuck with fewer (rule 2).
 
-    def release(self, slot: int) -> bool:
-        """Take all pages of a slot back; whether it had any."""
-        pages, self._pages[slot] = self._pages[slot], []
-        for page in pages:
+        Raises `ValueError` above `per_slot`.
+        """
+        self._check(count)
+        while self._held[slot] < count and not self.stuck[slot]:
+            self._give(slot)
+        return self._held[slot] >= count
+
+    def release(self, slot: int) -> None:
+        """Take all pages of a slot back, and its promise."""
+        for page in self.table[slot, : self._held[slot]].tolist():
+            self.owner[page] = self.place[page] = 0
             heapq.heappush(self._free, page)
-        return bool(pages)
+        self.changed |= self._held[slot] > 0 or bool(self.stuck[slot])
+        self.table[slot] = NOBODYS
+        self.stuck[slot] = False
+        self._held[slot] = self._promised[slot] = 0
 
-    def rows(self) -> list[list[int]]:
-        """[slots][per_slot]: the pages of each slot in the order of its positions, then `NOBODYS`."""
-        return [pages + [NOBODYS] * (self.per_slot - len(pages)) for pages in self._pages]
+    def _give(self, slot: int) -> None:
+        held = self._held[slot]
+        self.changed = True
+        if self._left() < 1 or (held >= self._promised[slot] and self._unpromised() < 1):
+            self.stuck[slot] = True
+            return
+        page = self._lowest()
+        self.table[slot, held] = page
+        self.owner[page], self.place[page] = slot, held
+        self._held[slot] += 1
 
-    def owners(self) -> Iterator[tuple[int, int, int]]:
-        """(page, slot, place): the page is the slot's `place`-th."""
-        for slot, pages in enumerate(self._pages):
-            for place, page in enumerate(pages):
-                yield page, slot, place
+    def _left(self) -> int:
+        """Pages that belong to no slot. Below 0 where `most` was lowered under what is in use."""
+        return self.most - 1 - self.used
+
+    def _unpromised(self) -> int:
+        return self._left() - self.owed
 
     def _lowest(self) -> int:
         if self._free:
             return heapq.heappop(self._free)
         self._end += 1
         return self._end - 1
+
+    def _check(self, count: int) -> None:
+        if count > self.per_slot:
+            raise ValueError(f"a slot has at most {self.per_slot} pages, and {count} were asked for")
 
 
 def bucket_of(count: int) -> int:

@@ -1,32 +1,42 @@
 """Calls in slots: 80 ms of each caller in, 80 ms of each agent out, with a gate in between.
 
-One step of the runtime is: codec encode → `listen` → candidates → gate → `speak` → codec decode, over all slots at
-once; slots without a frame are computed along and keep their state. The host reads two small things back: the text
-candidates, where there is a gate, and at the end the sound with its text.
+One step of the runtime is: codec encode → `listen` → candidates → gate → `speak` → codec decode (`parts.py`), over the
+slots up to the last one that is taken (`machine.py`); slots without a frame are computed along and keep their state.
+The host sends the sound, who runs, and the gate's rulings, and reads two small things back: the text candidates, where
+there is a gate, and at the end the sound with its text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bridge.engine.personaplex.config import Sampling
+from bridge.engine.personaplex.config import PersonaPlexError, Sampling
+from bridge.engine.personaplex.graphs import Graphs, Record
+from bridge.engine.personaplex.machine import Machine, Progress, cuda_graphs
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.prompt import Voice, lay_out, prefill
 from bridge.engine.personaplex.slots import Slots, Snapshot, check_sampling
-from bridge.engine.personaplex.step import candidates, chances, listen, noise, speak
 from bridge.engine.personaplex.weights import WeightsError
 
 Samples = NDArray[np.float32]
 
 PARTS = ("encode", "temporal", "gate", "depformer", "decode")
 """The parts of a step, in order; `decode` ends with the sound on the host."""
+
+PROMISED: Final = 0.5
+"""Share of a window that a call is promised beside its prompt, before it begins: two minutes at the published size."""
+
+
+class NoRoomError(PersonaPlexError):
+    """There is no memory for a further call; those that there are go on."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +85,18 @@ class Runtime:
         slots: int,
         *,
         keep_prompt: bool = True,
+        sizes: Sequence[int] | None = None,
+        most_pages: int | None = None,
+        at_once: bool = False,
+        graphs: bool = True,
+        record: Record | None = None,
         on_part: Callable[[str], None] = lambda part: None,
     ) -> None:
         """keep_prompt: voice and persona stay in the window however long a call lasts; otherwise they slide out of it
-        with the rest (240 s at the published size). on_part: told the name of each of `PARTS` once it is launched."""
+        with the rest (240 s at the published size). sizes: numbers of slots that a step may compute, by default the
+        powers of two up to all of them. most_pages, at_once: the memory of all windows, see `PagedWindow`. graphs:
+        capture them where there is a GPU; `record` captures in another way. on_part: told the name of each of
+        `PARTS` once it is launched."""
         codec, language = model.config.mimi, model.config.lm
         if (codec.num_codebooks, codec.quantizer.bins) != (language.codebooks, language.card):
             raise WeightsError(
@@ -88,12 +106,38 @@ class Runtime:
         self.model = model
         self.count = slots
         self._on_part = on_part
-        self._slots = Slots(model.lm, slots, keep_prompt=keep_prompt, grow=True)
+        self._stream = _own_stream(model.device)
+        with self._on_device():
+            self._slots = Slots(
+                model.lm, slots, keep_prompt=keep_prompt, grow=True, most_pages=most_pages, at_once=at_once
+            )
+            self._hearing = model.mimi.encode_stream(slots)
+            self._saying = model.mimi.decode_stream(slots)
+            self._machine = Machine(
+                model,
+                self._slots,
+                self._hearing,
+                self._saying,
+                sizes=sizes,
+                record=record or (cuda_graphs(self._stream) if graphs else None),
+            )
         self._positions: dict[int, int] = {}  # of open slots: how many have been listened to
-        self._hearing = model.mimi.encode_stream(slots)
-        self._saying = model.mimi.decode_stream(slots)
-        self._silence = torch.tensor(model.silence, device=model.device)
         self._fresh: set[int] = set()  # opened with a prompt, first token not chosen yet
+        self._ruled = False  # the device holds rulings of a gate
+
+    @property
+    def graphs(self) -> Graphs:
+        """What became of the parts of steps."""
+        return self._machine.graphs
+
+    def warm_up(self, on_work: Progress = lambda done, total: None) -> None:
+        """Do beforehand what the first steps would wait for; on a GPU, capture all graphs. No call may be open."""
+        with self._on_device():
+            self._machine.warm_up(on_work)
+            if self._stream is not None:
+                self._stream.synchronize()
+
+    # -- calls
 
     def snapshot(self, voice: Voice | None, text: str | Sequence[int]) -> Snapshot:
         """Take in a voice and a persona, given as text or as token ids, for any number of calls to start from.
@@ -106,7 +150,7 @@ class Runtime:
         """Start a call in a free slot: nothing of the one before remains. Without a prompt the model starts cold.
 
         seed: any 64-bit integer; the same seed and the same caller give the same call. Raises `ValueError` for a slot
-        that is taken or does not exist, and `slots.SamplingError`.
+        that is taken or does not exist, `slots.SamplingError`, and `NoRoomError`. Low slots make short steps.
         """
         if not 0 <= slot < self.count:
             raise ValueError(f"there is no slot {slot}: there are {self.count}")
@@ -114,15 +158,16 @@ class Runtime:
             raise ValueError(f"slot {slot} is taken")
         sampling = sampling or Sampling()
         check_sampling(sampling)
-        which = self._mask([slot])
-        self._slots.reset(which)
-        self._hearing.reset(which)
-        self._saying.reset(which)
-        self._slots.configure(slot, _signed(seed), sampling)
-        if prompt is not None:
-            self._slots.place(slot, prompt)
-            self._fresh.add(slot)
-        self._positions[slot] = 0 if prompt is None else prompt.frames
+        frames = 0 if prompt is None else prompt.frames
+        with self._on_device():
+            if not self._slots.window.promise(slot, self._promised(frames)):
+                raise NoRoomError("the memory for keys and values is promised to the calls that there are")
+            try:
+                self._seat(slot, prompt, frames, _signed(seed), sampling)
+            except BaseException:
+                self.close(slot)
+                raise
+        self._positions[slot] = frames
 
     def close(self, slot: int) -> None:
         """End a call; the slot is free, and so is the memory of its window. Closing a free slot does nothing."""
@@ -132,8 +177,53 @@ class Runtime:
 
     def forbid(self, slot: int, tokens: Sequence[int]) -> None:
         """Text tokens that this call must never choose, until it is closed."""
-        self._slots.forbidden[slot] = False
-        self._slots.forbidden[slot, list(tokens)] = True
+        with self._on_device():
+            self._slots.forbidden[slot] = False
+            self._slots.forbidden[slot, list(tokens)] = True
+
+    def _seat(self, slot: int, prompt: Snapshot | None, frames: int, seed: int, sampling: Sampling) -> None:
+        self._slots.window.reserve(slot, frames + 1)  # its window can slide, whatever comes
+        which = self._mask([slot])
+        self._slots.reset(which)
+        self._hearing.reset(which)
+        self._saying.reset(which)
+        self._slots.configure(slot, seed, sampling)
+        if prompt is None:
+            return
+        self._slots.place(slot, prompt)
+        self._fresh.add(slot)
+        if self._stream is not None:  # it was made on another stream, and may be dropped before this one has read it
+            for tensor in (prompt.kv, prompt.tokens, prompt.hidden):
+                tensor.record_stream(self._stream)
+
+    def _promised(self, frames: int) -> int:
+        """Positions for which a call with a prompt of so many frames is promised memory."""
+        context = self.model.config.lm.context
+        return min(context, frames + 1 + round(PROMISED * context))
+
+    # -- memory
+
+    @property
+    def kv_bytes_used(self) -> int:
+        """Bytes of keys and values that the open calls have pages for."""
+        return self._slots.window.bytes_used
+
+    @property
+    def kv_bytes_reserved(self) -> int:
+        """Bytes of keys and values taken from the device. Grows with the calls and is kept for those to come, or is
+        taken at once."""
+        return self._slots.window.bytes_reserved
+
+    @property
+    def kv_shortened(self) -> int:
+        """Calls that found no memory for a whole window and slide earlier."""
+        return self._slots.window.shortened
+
+    def room(self, frames: int) -> int:
+        """How many further calls can be opened, as far as memory goes, with prompts of so many frames."""
+        return self._slots.window.room(self._promised(frames))
+
+    # -- the step
 
     def step(self, frames: Mapping[int, Samples], gate: Gate | None = None) -> dict[int, Spoken]:
         """Advance the calls that have a frame by 80 ms; the others stay as they are.
@@ -144,31 +234,28 @@ class Runtime:
         """
         if not frames:
             return {}
-        pcm = torch.from_numpy(self._gather(frames)).to(self.model.device)
-        run = self._mask(frames)
-        fresh = self._fresh & frames.keys()
-        if fresh:
-            self._answer(self._mask(fresh), fresh, gate)
-            self._fresh -= fresh
-        self._grow(frames)
-        heard = self.model.mimi.encode(pcm, self._hearing, run)
-        self._on_part("encode")
-        listen(self.model.lm, self._slots, heard, run)
-        ahead, said, complete = self._answer(run, frames, gate)
-        sound = self._decode(said, run & complete)
-        delivered = self._deliver(frames, ahead, said, complete, sound)
-        self._on_part("decode")
+        pcm = self._gather(frames)
+        with self._on_device():
+            machine, size = self._machine, self._machine.size(1 + max(self._positions))
+            fresh = self._fresh & frames.keys()
+            if fresh:
+                self._first_words(size, fresh, gate)
+                self._fresh -= fresh
+            self._grow(frames)
+            machine.pcm.put(pcm)
+            machine.run.put(self._runs(frames))
+            machine.do("encode", size)
+            self._on_part("encode")
+            machine.listen(size)
+            self._on_part("temporal")
+            self._rule(size, frames, gate)
+            self._on_part("gate")
+            machine.do("speak", size)
+            self._on_part("depformer")
+            machine.do("decode", size)
+            delivered = self._deliver(size, frames)
+            self._on_part("decode")
         return delivered
-
-    @property
-    def kv_bytes_used(self) -> int:
-        """Bytes of keys and values that the open calls have pages for."""
-        return self._slots.window.bytes_used
-
-    @property
-    def kv_bytes_reserved(self) -> int:
-        """Bytes of keys and values taken from the device. Grows with the calls and is kept for those to come."""
-        return self._slots.window.bytes_reserved
 
     def _grow(self, slots: Collection[int]) -> None:
         """Pages for the positions to come, before any of them is listened to."""
@@ -177,52 +264,39 @@ class Runtime:
         for slot in slots:
             self._positions[slot] += 1
 
-    def _answer(self, run: Tensor, who: Collection[int], gate: Gate | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Choose and speak for the slots that run. → text [B], the frame now complete [B, 1 + codebooks], whether."""
-        lm, slots = self.model.lm, self._slots
-        drawn = noise(slots)
-        logits = lm.text_logits(slots.hidden)
-        offered = candidates(logits, slots, drawn)  # [B, CANDIDATES]
-        self._on_part("temporal")
-        text, forced = offered[:, 0], None
+    def _first_words(self, size: int, fresh: Collection[int], gate: Gate | None) -> None:
+        """Choose and speak for calls whose prompt has been listened to and not answered."""
+        self._machine.run.put(self._runs(fresh))
+        self._machine.do("offer", size)
+        self._rule(size, fresh, gate)
+        self._machine.do("speak", size)
+
+    def _rule(self, size: int, who: Collection[int], gate: Gate | None) -> None:
+        """Let the gate decide on what is offered, and tell the device."""
+        if gate is None and not self._ruled:
+            return
+        rulings = np.tile(np.array([-1, 0]), (self.count, 1))
         if gate is not None:
-            likely = chances(logits, slots, offered)
-            offers = list(map(Offer, offered.tolist(), likely.tolist()))
-            text, forced = self._ruled(offers, who, gate)
-        self._on_part("gate")
-        said, complete = speak(lm, slots, text, run, drawn, forced)
-        self._on_part("depformer")
-        return text, said, complete
+            (offers,) = self._machine.offers.fetch(size)
+            for slot, ruling in gate({slot: _offer(offers[slot]) for slot in sorted(who)}).items():
+                rulings[slot] = self._checked(ruling)
+        self._machine.ruling.put(rulings)
+        self._ruled = gate is not None
 
-    def _ruled(self, offers: list[Offer], who: Collection[int], gate: Gate) -> tuple[Tensor, Tensor]:
-        """The gate's text [B], and the audio it forces [B, codebooks], −1 where free."""
-        rulings = gate({slot: offers[slot] for slot in sorted(who)})
-        text, silent = [offer.tokens[0] for offer in offers], [False] * self.count
-        for slot, ruling in rulings.items():
-            if ruling.text is not None:
-                if not 0 <= ruling.text < self.model.config.lm.text_card:
-                    raise ValueError(f"the gate chose text id {ruling.text}, which the model does not have")
-                text[slot] = ruling.text
-            silent[slot] = ruling.silent
-        device = self.model.device
-        hushed = torch.tensor(silent, device=device)[:, None]
-        return torch.tensor(text, device=device), torch.where(hushed, self._silence, -1)
+    def _checked(self, ruling: Ruling) -> tuple[int, bool]:
+        if ruling.text is None:
+            return -1, ruling.silent
+        if not 0 <= ruling.text < self.model.config.lm.text_card:
+            raise ValueError(f"the gate chose text id {ruling.text}, which the model does not have")
+        return ruling.text, ruling.silent
 
-    def _decode(self, said: Tensor, run: Tensor) -> Tensor:
-        codes = torch.where(run[:, None], said[:, 1:], self._silence)  # idle slots may hold ids that are no codes
-        return self.model.mimi.decode(codes, self._saying, run)
-
-    def _deliver(
-        self, frames: Mapping[int, Samples], ahead: Tensor, said: Tensor, complete: Tensor, sound: Tensor
-    ) -> dict[int, Spoken]:
-        pcm = sound.cpu().numpy()
-        ids = torch.stack((ahead, said[:, 0], complete.long())).tolist()
-        return {
-            slot: Spoken(pcm[slot].copy(), ids[1][slot], ids[0][slot])
-            if ids[2][slot]
-            else Spoken(None, None, ids[0][slot])
-            for slot in frames
-        }
+    def _deliver(self, size: int, frames: Collection[int]) -> dict[int, Spoken]:
+        sound, words = self._machine.said.fetch(size)
+        said = {}
+        for slot in frames:
+            ahead, text, complete = words[slot].tolist()
+            said[slot] = Spoken(sound[slot].copy(), text, ahead) if complete else Spoken(None, None, ahead)
+        return said
 
     def _gather(self, frames: Mapping[int, Samples]) -> Samples:
         size = self.model.config.mimi.frame_samples
@@ -235,10 +309,30 @@ class Runtime:
             pcm[slot] = frame
         return pcm
 
+    def _runs(self, slots: Collection[int]) -> NDArray[np.bool_]:
+        runs = np.zeros(self.count, bool)
+        runs[list(slots)] = True
+        return runs
+
     def _mask(self, slots: Collection[int]) -> Tensor:
-        mask = torch.zeros(self.count, dtype=torch.bool)
-        mask[list(slots)] = True
-        return mask.to(self.model.device)
+        return torch.from_numpy(self._runs(slots)).to(self.model.device)
+
+    def _on_device(self) -> AbstractContextManager[object]:
+        """Everything of a runtime happens on its own stream, beside which prompts are taken in on others."""
+        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+
+
+def _own_stream(device: torch.device) -> torch.cuda.Stream | None:
+    if device.type != "cuda":
+        return None
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream(device))  # the weights may still be on their way
+    return stream
+
+
+def _offer(row: NDArray[np.int32]) -> Offer:
+    """From a slot's row of `Desk.offers`."""
+    return Offer(row[0].tolist(), row[1].view(np.float32).tolist())
 
 
 def snapshot(model: Model, voice: Voice | None, text: str | Sequence[int]) -> Snapshot:

@@ -6,6 +6,7 @@ host. The rules of the token ring (who stands in which column, what a prompt has
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,10 @@ from bridge.engine.personaplex.config import LMConfig, PersonaPlexError, Samplin
 from bridge.engine.personaplex.lm import LanguageModel
 from bridge.engine.personaplex.paged import PagedWindow
 from bridge.engine.personaplex.sampling import TOP_K_MAX
+
+_OF_EACH_SLOT = (
+    "position", "prompt_end", "pinned", "tokens", "hidden", "seed", "temperature", "top_k", "forbidden",
+)  # fmt: skip
 
 
 class SamplingError(PersonaPlexError):
@@ -44,9 +49,18 @@ class Slots:
     that wait for their turn) are in use.
     """
 
-    def __init__(self, lm: LanguageModel, count: int, *, keep_prompt: bool = False, grow: bool = False) -> None:
+    def __init__(
+        self,
+        lm: LanguageModel,
+        count: int,
+        *,
+        keep_prompt: bool = False,
+        grow: bool = False,
+        most_pages: int | None = None,
+        at_once: bool = False,
+    ) -> None:
         """keep_prompt: voice and persona stay in the window while the rest slides. grow: a slot has only the pages that
-        `reserve` was asked for; otherwise all of them at once."""
+        `reserve` was asked for; otherwise all of them at once. The others as in `PagedWindow`."""
         config, device = lm.config, lm.device
         self.config = config
         self.count = count
@@ -61,10 +75,13 @@ class Slots:
             max_period=config.max_period,
             device=device,
             dtype=lm.dtype,
+            most_pages=most_pages,
+            at_once=at_once,
         )
         if not grow:
             for slot in range(count):
                 self.window.reserve(slot, config.context)
+            self.window.lay_out()
         self.delays = torch.tensor(config.delays, device=device)
         self.initial = torch.tensor(config.initial, device=device)
         self.position = torch.zeros(count, dtype=torch.int64, device=device)
@@ -77,6 +94,14 @@ class Slots:
         self.temperature = torch.zeros(count, said, device=device)
         self.top_k = torch.ones(count, said, dtype=torch.int64, device=device)
         self.forbidden = torch.zeros(count, config.text_card, dtype=torch.bool, device=device)
+
+    def first(self, count: int) -> Slots:
+        """The first `count` of these slots: the same state, in the same tensors."""
+        some = copy.copy(self)
+        some.count = count
+        for name in _OF_EACH_SLOT:
+            setattr(some, name, getattr(self, name)[:count])
+        return some
 
     def reset(self, which: Tensor) -> None:
         """Make the slots of a bool mask [B] as good as new. Old keys need no wiping: no position reaches them."""

@@ -33,10 +33,10 @@ _COLDEST = 0.01
 Watch = Callable[[int, Tensor], None]
 
 
-def listen(lm: LanguageModel, slots: Slots, caller: Tensor, run: Tensor) -> None:
-    """Take in caller codes int64 [B, codebooks] where `run` bool [B]."""
+def listen(lm: LanguageModel, slots: Slots, caller: Tensor, run: Tensor, bucket: int | None = None) -> None:
+    """Take in caller codes int64 [B, codebooks] where `run` bool [B]. bucket: see `PagedWindow.at`."""
     slots.hear(caller, run)
-    attend = slots.window.at(slots.position, slots.pinned, run)
+    attend = slots.window.at(slots.position, slots.pinned, run, bucket)
     hidden = lm.temporal(lm.embed(slots.input())[:, None], attend)[:, 0]
     slots.hidden.copy_(torch.where(run[:, None], hidden, slots.hidden))
 

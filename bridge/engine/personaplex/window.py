@@ -34,7 +34,8 @@ class KVRing:
     def at(self, position: Tensor, run: Tensor, length: int = 1) -> Attend:
         """The attention of one step that adds `length` positions to every running slot.
 
-        position int64 [B]: that of the first one; run bool [B]: the rings of other slots stay as they are.
+        position int64 [B]: that of the first one, for the first B slots; run bool [B]: the rings of other slots stay as
+        they are.
         All new positions are written before any of them attends, so the first of several sees fewer old ones:
         the codec counts on it.
         """
@@ -49,7 +50,7 @@ class KVRing:
         running = run[:, None, None, None]
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            ring = self.kv[layer]  # [2, B, C, heads, head_dim]
+            ring = self.kv[layer, :, : len(position)]  # [2, B, C, heads, head_dim]
             new = torch.stack((rotate(k, turn), v))
             ring[:, slot, entries] = torch.where(running, new, ring[:, slot, entries])
             return attention(rotate(q, turn), ring[0], ring[1], visible)

@@ -69,12 +69,15 @@ def test_memory_grows_with_the_call_up_to_a_window_and_is_given_back(model: Mode
     runtime = Runtime(model, 3)
     config: LMConfig = model.config.lm
     position = 2 * config.num_layers * config.dim * 4
-    prompt = runtime.snapshot(None, [20] * 4)  # 16 positions: two pages of 8
+    prompt = runtime.snapshot(None, [20] * 3)  # 15 positions: two pages of 8 with the one to come
     assert runtime.kv_bytes_used == 0
     runtime.open(1, prompt, seed=0)
     assert runtime.kv_bytes_used == 16 * position
+    assert runtime.kv_bytes_reserved == 8 * 8 * position  # the promise, half a window beside the prompt
     caller = sound(0, 4)
     runtime.step({1: caller[0]})
+    assert runtime.kv_bytes_used == 16 * position
+    runtime.step({1: caller[1]})
     assert runtime.kv_bytes_used == 24 * position
     for count in range(2 * config.context):
         runtime.step({1: caller[count % 4]})
@@ -82,6 +85,7 @@ def test_memory_grows_with_the_call_up_to_a_window_and_is_given_back(model: Mode
             state = runtime.kv_bytes_used, runtime.kv_bytes_reserved
     assert (runtime.kv_bytes_used, runtime.kv_bytes_reserved) == state == (64 * position, 12 * 8 * position)
     runtime.open(0, None, seed=0)
-    assert runtime.kv_bytes_used == 64 * position
+    assert runtime.kv_bytes_used == (64 + 8) * position
     runtime.close(1)
+    runtime.close(0)
     assert runtime.kv_bytes_used == 0

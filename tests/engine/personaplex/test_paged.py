@@ -14,7 +14,7 @@ HEADS, HEAD_DIM, CONTEXT, PERIOD = 2, 8, 17, 10000.0
 ON = torch.ones(1, dtype=torch.bool)
 
 
-def window(slots: int = 1) -> PagedWindow:
+def window(slots: int = 1, most_pages: int | None = None, at_once: bool = False) -> PagedWindow:
     return PagedWindow(
         layers=1,
         slots=slots,
@@ -24,6 +24,8 @@ def window(slots: int = 1) -> PagedWindow:
         max_period=PERIOD,
         device=torch.device("cpu"),
         dtype=torch.float32,
+        most_pages=most_pages,
+        at_once=at_once,
     )
 
 
@@ -35,6 +37,7 @@ def projections(length: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def step(paged: PagedWindow, position: int, pinned: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     paged.reserve(0, position + 1)
+    paged.lay_out()
     attend = paged.at(torch.tensor([position]), torch.tensor([pinned]), ON)
     now = slice(position, position + 1)
     return attend(0, q[:, now], k[:, now], v[:, now])
@@ -110,6 +113,7 @@ def test_growing_leaves_keys_where_they_are_and_neighbours_alone() -> None:
             among.reserve(2, position // 3 + 1)
         if position == 20:
             among.release(2)
+        among.lay_out()
         attend = among.at(torch.tensor([0, position, 0]), torch.tensor([0, 4, 0]), torch.tensor([False, True, False]))
         one = slice(position, position + 1)
         found = attend(
@@ -129,7 +133,7 @@ def test_pages_come_with_the_positions_and_no_more_after_a_window() -> None:
         used.append(paged.bytes_used)
     assert used[:5] == [size, size, 2 * size, 2 * size, 3 * size]
     assert used[CONTEXT - 1] == used[-1] == 9 * size
-    assert paged.bytes_reserved == paged.bytes_read == 10 * size  # with nobody's page
+    assert paged.bytes_reserved == paged.bucket * size == 10 * size  # with nobody's page
     paged.release(0)
     assert paged.bytes_used == 0
-    assert paged.bytes_read == size
+    assert paged.bucket == 1
