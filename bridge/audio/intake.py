@@ -3,6 +3,11 @@
 Packets have any length, may be missing, late or too many. The model needs 12.5 frames a second whatever arrives, so
 missing spans become mu-law silence and surplus audio is dropped; both are bounded and counted. Time is a position on
 the stream, in samples at 8 kHz; "now" is handed in by the caller and never read from a clock.
+
+An engine steps all its calls at once, every 80 ms, while callers begin to speak at any moment. So that no frame waits
+80 ms for its step, a call's first frame begins with as much silence as makes it, and all that follow, complete in
+the last packet before a tick (`lead_in_ms`). Silence in front of a call makes its first answer come sooner and never
+later; it is part of the stream, which begins with it.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import numpy.typing as npt
 
 from bridge.audio import mulaw
 from bridge.audio.resample import phone_to_model
-from bridge.facts.formats import PHONE_BYTES_PER_MS, PHONE_FRAME, ULAW_SILENCE
+from bridge.facts.formats import FRAME_MS, PHONE_BYTES_PER_MS, PHONE_FRAME, ULAW_SILENCE
 
 MAX_AHEAD_MS = 1000
 """Audio further ahead of real time than this is dropped: a carrier sends a burst after a stall, not the future."""
@@ -25,6 +30,16 @@ PATIENCE_MS = 240
 
 GAP_MS = 10
 """A timestamp this far ahead of what was received means lost audio; half a packet tells loss from rounding."""
+
+
+def lead_in_ms(until_tick_ms: float, packet_ms: int, pending_ms: int = 0) -> int:
+    """Milliseconds of silence before a packet that has come `until_tick_ms` before a tick is due.
+
+    With `pending_ms` of a frame before them, it and packets that follow at their own pace then complete each frame
+    less than a packet before a tick. The first one is complete before this tick.
+    """
+    until_complete = (int(until_tick_ms // packet_ms) + 1) * packet_ms
+    return -(pending_ms + until_complete) % FRAME_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +53,10 @@ class CallerFrame:
 
 @dataclass(slots=True)
 class IntakeCounters:
-    """In milliseconds of audio, except for packets."""
+    """In milliseconds of audio, except for packets. `lead_in_ms` is the silence that lines frames up."""
 
     packets: int = 0
+    lead_in_ms: int = 0
     filled_ms: int = 0
     late_ms: int = 0
     surplus_ms: int = 0
@@ -50,7 +66,7 @@ class Intake:
     """Collects one stream. Owner: the call's listening task."""
 
     def __init__(self) -> None:
-        """Begin at position 0; the first packet's timestamp becomes the origin."""
+        """Begin at position 0; the first packet's timestamp, less the silence before it, becomes the origin."""
         self.counters = IntakeCounters()
         self._up = phone_to_model()
         self._pending = bytearray()
@@ -63,11 +79,21 @@ class Intake:
         """Milliseconds of stream taken in so far, silence for gaps included."""
         return self._position // PHONE_BYTES_PER_MS
 
+    def line_up(self, until_tick_ms: float, packet_ms: int) -> int:
+        """Put silence before the packet that has come `until_tick_ms` before a tick; see `lead_in_ms`."""
+        lead_in = lead_in_ms(until_tick_ms, packet_ms, len(self._pending) // PHONE_BYTES_PER_MS)
+        self.counters.lead_in_ms += lead_in
+        self._pending += bytes([ULAW_SILENCE]) * (lead_in * PHONE_BYTES_PER_MS)
+        self._position += lead_in * PHONE_BYTES_PER_MS
+        if self._origin_ms is not None:
+            self._origin_ms -= lead_in
+        return lead_in
+
     def accept(self, at_ms: int, ulaw: bytes, now_ms: float) -> Iterator[CallerFrame]:
         """Take a packet that the carrier dates `at_ms`, at `now_ms` since the stream began; give whole frames."""
         self.counters.packets += 1
         if self._origin_ms is None:
-            self._origin_ms = at_ms
+            self._origin_ms = at_ms - self.position_ms
         start = (at_ms - self._origin_ms) * PHONE_BYTES_PER_MS
         latest = int((now_ms + MAX_AHEAD_MS) * PHONE_BYTES_PER_MS)
         if start - self._position >= GAP_MS * PHONE_BYTES_PER_MS:

@@ -22,6 +22,7 @@ from bridge.call.slot import Slot
 from bridge.facts.errors import EngineError
 from bridge.facts.formats import FRAME_MS
 from bridge.facts.speech import AgentFrame, Recollection, Said, Wish
+from bridge.facts.ticks import Ticks
 from bridge.persona.schema import Persona
 from bridge.transcript.records import AgentSaid, CallerSaid, Record
 from bridge.transcript.turns import turns
@@ -142,6 +143,11 @@ class LaterSlot:
         self._slot = slot
         self._turn = turn
         self._began_ms: int | None = None
+
+    @property
+    def ticks(self) -> Ticks | None:
+        """See `Slot`."""
+        return self._slot.ticks
 
     def push(self, frame: CallerFrame) -> None:
         """The first frame is the engine's millisecond 0."""

@@ -31,6 +31,7 @@ from bridge.facts.errors import CarrierError, EngineError
 from bridge.facts.events import Audio, Clear, Digit, Ended, Malformed, Played, SendAudio, SendMark, Started
 from bridge.facts.formats import MODEL_FRAME, PHONE_BYTES_PER_MS, PHONE_FRAME
 from bridge.facts.speech import AgentFrame, Wish
+from bridge.facts.ticks import Ticks
 from bridge.persona.schema import Persona
 from bridge.transcript import records
 from bridge.transcript.records import How
@@ -90,6 +91,7 @@ class CallSession:
         self._turn = 0
         self._reseats = 0
         self._intake = Intake()
+        self._lined_up: Ticks | None = None
         self._playout = Playout()
         self._down = model_to_phone()
         self._silent_before = True
@@ -167,12 +169,20 @@ class CallSession:
     def _take_audio(self, at_ms: int, ulaw: bytes) -> None:
         now = self._clock()
         self._last_media = now
+        packet_ms = len(ulaw) / PHONE_BYTES_PER_MS
+        lead_in = self._line_up(now, int(packet_ms)) if self._slot.ticks != self._lined_up else 0
         if not self._heard_media:
-            # The call's clock begins with the first sample; a packet arrives when its last sample has been spoken.
+            # The call's clock begins with the first sample, be it of the silence that lines the call up with the
+            # engine's ticks; a packet arrives when its last sample has been spoken.
             self._heard_media = True
-            self._began = now - len(ulaw) / PHONE_BYTES_PER_MS / 1000
+            self._began = now - (lead_in + packet_ms) / 1000
         for frame in self._intake.accept(at_ms, ulaw, (now - self._began) * 1000):
             self._push(frame)
+
+    def _line_up(self, now: float, packet_ms: int) -> int:
+        """Make frames complete just before the engine's ticks; the silence in milliseconds that this takes."""
+        self._lined_up = self._slot.ticks
+        return self._intake.line_up(self._lined_up.until(now) * 1000, packet_ms) if self._lined_up and packet_ms else 0
 
     def _push(self, frame: CallerFrame) -> None:
         self._slot.push(frame)

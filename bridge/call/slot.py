@@ -7,10 +7,18 @@ from typing import Protocol
 from bridge.audio.intake import CallerFrame
 from bridge.facts.errors import EngineError
 from bridge.facts.speech import AgentFrame, Wish
+from bridge.facts.ticks import Ticks
 
 
 class Slot(Protocol):
-    """One call's place in an engine, in whatever process that engine runs."""
+    """One call's place in an engine, in whatever process that engine runs.
+
+    `ticks`: when the engine steps its calls; None where a frame is stepped as soon as it comes.
+    """
+
+    @property
+    def ticks(self) -> Ticks | None:
+        """See above."""
 
     def push(self, frame: CallerFrame) -> None:
         """Hand over a caller frame. Never waits; a frame that finds no room is dropped and counted."""
@@ -30,6 +38,8 @@ class Slot(Protocol):
 
 class LostSlot:
     """The place of a call whose engine stopped before it could be seated: the caller still hears an apology."""
+
+    ticks: Ticks | None = None
 
     def __init__(self, why: str) -> None:
         """`why` goes into the call's record."""

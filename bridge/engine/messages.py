@@ -73,11 +73,15 @@ class Open(msgspec.Struct, tag=True, frozen=True):
 
 
 class CallerFrame(msgspec.Struct, tag=True, frozen=True):
-    """Server → engine: frame number `number` (from 0) of the caller, 1920 float32 little-endian samples."""
+    """Server → engine: frame number `number` (from 0) of the caller, 1920 float32 little-endian samples.
+
+    `at` is when the frame was complete, in seconds of `time.monotonic()`, which all processes of a machine share.
+    """
 
     occupant: int
     number: int
     pcm: bytes
+    at: float = 0.0
 
 
 class Say(msgspec.Struct, tag=True, frozen=True):
@@ -110,11 +114,16 @@ class Render(msgspec.Struct, tag=True, frozen=True):
 
 
 class Ready(msgspec.Struct, tag=True, frozen=True):
-    """Engine → server: loaded; first message of a process. `details` is for the health page."""
+    """Engine → server: loaded; first message of a process. `details` is for the health page.
+
+    Ticks are due at `tick_at` (seconds of `time.monotonic()`) and each `tick_ms` from then on; 0: it has no tick.
+    """
 
     engine: str
     capacity: int
     details: dict[str, str] = {}
+    tick_ms: int = 0
+    tick_at: float = 0.0
 
 
 class Prepared(msgspec.Struct, tag=True, frozen=True):
@@ -147,9 +156,13 @@ class Rendered(msgspec.Struct, tag=True, frozen=True):
 
 
 class Beat(msgspec.Struct, tag=True, frozen=True):
-    """Engine → server: alive. Sent each second; carries what the process has used and counted since its start.
+    """Engine → server: alive. Sent each second, and at once when what is admitted has changed.
 
-    `late_ticks` counts steps that took longer than the time from one tick to the next.
+    Carries what the process has used and counted since its start. `late_ticks` counts steps that took longer than the
+    time from one tick to the next, `missed_ticks` those left out because of them. `step_counts` and `wait_counts` are
+    counts of steps by their length, and of frames by their wait for their step, in the classes of
+    `bridge.facts.ticks`; `step_seconds` and `wait_seconds` are their sums. No more than `limit` calls should be seated
+    (None: as many as there are slots), and none more while `shedding`; see `bridge.engine.admission`.
     """
 
     cpu_seconds: float
@@ -157,6 +170,13 @@ class Beat(msgspec.Struct, tag=True, frozen=True):
     steps: int
     dropped_frames: int
     late_ticks: int = 0
+    missed_ticks: int = 0
+    step_counts: tuple[int, ...] = ()
+    step_seconds: float = 0.0
+    wait_counts: tuple[int, ...] = ()
+    wait_seconds: float = 0.0
+    limit: int | None = None
+    shedding: bool = False
 
 
 ToEngine = Configure | Prepare | Forget | Open | CallerFrame | Say | Key | Close | Render

@@ -1,108 +1,162 @@
-"""The tick: which caller frame goes into which step, and when the next step is due. No clock, no socket, no torch.
+"""The tick: which caller frame goes into which step, and when the next step begins. No clock, no socket, no torch.
 
 An engine without a tick steps whenever a frame waits. One with a tick (`Engine.tick_ms`) steps all its calls together,
-because a step costs it nearly the same for one call as for many. The rules:
+because a step costs it nearly the same for one call as for many. Callers speak at any phase, so a call lines its frames
+up with the ticks when it begins (`bridge.audio.intake.lead_in_ms`): each is complete in the last packet before a tick.
 
-1. Ticks are due on a grid of absolute times, so that no lateness adds up. A tick that finds no frame waits for one.
-2. A tick takes the oldest waiting frame of each call. A call whose frame has not come is left out: its slot stands
-   still, nothing is made up in its place, and its frame goes into the next tick.
-3. A call may then keep one frame in hand, which absorbs the jitter of its network. A call that keeps more is behind
-   (a burst after a gap): the rest of the period belongs to such calls alone, for as many steps as fit.
-4. At most `MAX_WAITING` frames of a call wait; then its oldest are dropped and counted.
+*Wait* is the time from a frame's completion in the bridge (its last packet has come) to the beginning of its step. For
+calls that are lined up it is at most one packet, 20 ms, beyond what other calls' lateness adds. The rules:
+
+1. Ticks are due on a grid of absolute times that never moves, so that no lateness adds up.
+2. A tick takes the oldest waiting frame of each call. It begins when it is due; up to `EARLY` before, as soon as every
+   seated call has a frame; up to `PATIENCE` after, where a call of the last tick has none yet and the step still
+   ends before the next tick is due. A tick that finds no frame at all waits for one.
+3. A call whose frame has not come is then left out: its slot stands still, nothing is made up in its place. A frame
+   that missed its tick gets a step of its own where one fits before the next tick, else it goes into that. Where that
+   is the call's very first frame it is dropped instead, and counted: nobody has spoken yet, and all that follow would
+   wait a tick longer.
+4. After a step that took too long the ticks follow each other without a pause until they are on the grid again; those
+   that were due meanwhile, more than one behind, are left out and counted.
+5. At most `MAX_WAITING` frames of a call wait; then its oldest are dropped and counted.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from bridge.facts.formats import PACKET_MS
+from bridge.facts.ticks import Ticks
 
 MAX_WAITING: Final = 12
 """Frames of one call that may wait for a step: just under a second."""
 
-IN_HAND: Final = 1
-"""Frames that a call may keep after a tick without being behind."""
+EARLY: Final = PACKET_MS / 1000
+"""Seconds before its time that a tick may begin: the frames of calls that are lined up come in the last packet."""
 
-SLACK_SECONDS: Final = 0.02
-"""The grid begins so much after the first frame: one packet, so that the frames of that call come before their tick."""
+PATIENCE: Final = PACKET_MS / 1000
+"""Seconds that a tick waits for the frame of a call that was in the last one: the jitter of a good network."""
 
-_ROOM: Final = 1.5
-"""A further step fits if this many times the length of the last one is left until the next tick."""
+RECENT: Final = 16
+"""Steps whose longest says whether another one fits."""
 
 Frame = TypeVar("Frame")
 
 
-class Waiting(Generic[Frame]):
-    """The frames that wait, by call. `dropped` counts those that were given up (rule 4)."""
+class Taken(NamedTuple, Generic[Frame]):
+    """A frame on its way into a step: seconds that it waited, and how long before its tick was due it was complete.
 
-    def __init__(self) -> None:
-        """Nothing waits."""
-        self.dropped = 0
-        self._frames: dict[int, deque[Frame]] = {}
+    `ahead` is below 0 where the tick waited for this frame.
+    """
 
-    def __bool__(self) -> bool:
-        """Whether any frame waits."""
-        return bool(self._frames)
+    frame: Frame
+    waited: float
+    ahead: float
 
-    def add(self, call: int, frame: Frame) -> None:
-        """A frame has come."""
-        row = self._frames.setdefault(call, deque())
+
+class Schedule(Generic[Frame]):
+    """Who is seated, whose frames wait, when they are stepped. Times are seconds of one clock that never goes back.
+
+    `dropped` counts frames that were given up (rule 5), `late` the steps that took longer than a period, `missed` the
+    ticks that were left out because of them (rule 4).
+    """
+
+    def __init__(self, ticks: Ticks | None = None) -> None:
+        """Nobody is seated. Without `ticks` a step is due whenever a frame waits."""
+        self.dropped = self.late = self.missed = 0
+        self._ticks = ticks
+        self._due = ticks.at if ticks else -math.inf
+        self._seated: set[int] = set()
+        self._begun: set[int] = set()  # those that have been stepped
+        self._regular: set[int] = set()  # those of the last tick
+        self._waiting: dict[int, deque[tuple[float, Frame]]] = {}
+        self._is_tick = True
+        self._lengths: deque[float] = deque([0.0], RECENT)
+
+    @property
+    def calls(self) -> int:
+        """Calls that are seated."""
+        return len(self._seated)
+
+    def open(self, call: int) -> None:
+        """A call is seated; its first frame is still to come."""
+        self._seated.add(call)
+
+    def close(self, call: int) -> None:
+        """A call is over; its frames are no longer wanted."""
+        self._seated.discard(call)
+        self._begun.discard(call)
+        self._regular.discard(call)
+        self._waiting.pop(call, None)
+
+    def add(self, call: int, frame: Frame, at: float) -> None:
+        """A frame of a seated call has come that was complete at `at`."""
+        if self._ticks and not self._waiting:
+            self._pass_by(self._ticks.period, at)
+        row = self._waiting.setdefault(call, deque())
         if len(row) >= MAX_WAITING:
             row.popleft()
             self.dropped += 1
-        row.append(frame)
-
-    def take(self, keep: int = 0) -> dict[int, Frame]:
-        """The oldest frame of each call that has more than `keep` of them."""
-        taken = {call: row.popleft() for call, row in self._frames.items() if len(row) > keep}
-        for call in taken:
-            if not self._frames[call]:
-                del self._frames[call]
-        return taken
-
-    def forget(self, call: int) -> None:
-        """A call is over; its frames are no longer wanted."""
-        self._frames.pop(call, None)
-
-
-class Grid:
-    """When ticks are due. Times are seconds of one clock that never goes back.
-
-    `late` counts ticks that took longer than a period, `missed` the ticks that were left out because of them.
-    """
-
-    def __init__(self, period: float) -> None:
-        """A tick each `period` seconds; the first one is due at once."""
-        self.late = self.missed = 0
-        self._period = period
-        self._due: float | None = None
-        self._length = 0.0
+        row.append((at, frame))
 
     def wait(self, now: float) -> float:
-        """Seconds until the next tick is due, not below 0."""
-        return 0.0 if self._due is None else max(0.0, self._due - now)
+        """Seconds until a step is due if no frame comes meanwhile, not below 0; infinite if none waits."""
+        if not self._waiting:
+            return math.inf
+        return 0.0 if self._fits(now) else max(0.0, self._begins() - now)
 
-    def ticked(self, began: float, ended: float) -> None:
-        """A tick has been made."""
-        self._length = ended - began
-        self.late += self._length > self._period
-        if self._due is None:
-            self._due = began + SLACK_SECONDS
-        # A tick that waited for its first frame counts from the place on the grid where it began.
-        self._due += max(0, self._whole_periods(began)) * self._period
-        passed = max(1, self._whole_periods(ended))
-        self.missed += passed - 1
-        self._due += passed * self._period
+    def take(self, now: float) -> dict[int, Taken[Frame]]:
+        """The frames of the step that is due now, by call; none if none is. The step that follows is `stepped`."""
+        if self.wait(now) > 0:
+            return {}
+        self._is_tick = now >= self._begins()
+        due = self._due if self._is_tick and self._ticks else now
+        taken = {}
+        for call, row in self._waiting.items():
+            if self._is_tick and call not in self._begun:
+                self._drop_late_beginning(row)
+            at, frame = row.popleft()
+            taken[call] = Taken(frame, now - at, due - at)
+        self._waiting = {call: row for call, row in self._waiting.items() if row}
+        self._begun |= taken.keys()
+        if self._is_tick:
+            self._regular = set(taken)
+        return taken
 
-    def room(self, now: float) -> bool:
-        """Whether a further step fits before the next tick."""
-        return self.wait(now) >= _ROOM * self._length
+    def stepped(self, began: float, ended: float) -> None:
+        """The frames last taken have been stepped."""
+        if self._ticks is None:
+            return
+        period = self._ticks.period
+        self._lengths.append(ended - began)
+        self.late += ended - began > period
+        if self._is_tick:
+            passed = max(1, math.floor((ended - self._due) / period))
+            self.missed += passed - 1
+            self._due += passed * period
 
-    def rest(self) -> None:
-        """There are no calls: the first frame to come begins a new grid, at once."""
-        self._due = None
+    def _begins(self) -> float:
+        """When the next tick begins, as things stand (rule 2)."""
+        if self._ticks is None:
+            return self._due
+        if self._seated <= self._waiting.keys():
+            return self._due - EARLY
+        if self._regular <= self._waiting.keys():
+            return self._due
+        return self._due + max(0.0, min(PATIENCE, self._ticks.period - max(self._lengths)))
 
-    def _whole_periods(self, now: float) -> int:
-        """Periods from the due time until `now`."""
-        assert self._due is not None
-        return math.floor((now - self._due) / self._period)
+    def _fits(self, now: float) -> bool:
+        """Whether a step of its own fits before the next tick, and before the frames of that tick come (rule 3)."""
+        return now < self._due - EARLY and now + max(self._lengths) <= self._due
+
+    def _drop_late_beginning(self, row: deque[tuple[float, Frame]]) -> None:
+        """Drop a call's first frame where the second has come at its own pace meanwhile (rule 3)."""
+        if self._ticks and len(row) == 2 and row[1][0] - row[0][0] > self._ticks.period / 2:
+            row.popleft()
+            self.dropped += 1
+
+    def _pass_by(self, period: float, now: float) -> None:
+        """Nothing waited: a frame that comes now belongs to the tick in whose last packet it comes, or is late for
+        the one before."""
+        self._due += max(0, math.floor((now - self._due + EARLY) / period)) * period

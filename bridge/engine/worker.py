@@ -4,15 +4,15 @@ Started as `python -m bridge.engine.worker FD`, with one end of a socket pair as
 owns the engine and the socket's reading side; a second one does what may be slow (`prepare`, `render`), so that live
 calls do not wait for it. The process ends when the server closes its end, however the server came to its end.
 
-When a step is due, and which frames go into it, is decided in `bridge.engine.tick`. A call that sends faster than the
-engine steps never builds up lag: its oldest frames are dropped and counted.
+When a step is due, and which frames go into it, is decided in `bridge.engine.tick`; how many calls are taken, in
+`bridge.engine.admission`. A call that sends faster than the engine steps never builds up lag: its oldest frames are
+dropped and counted.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
-import math
 import os
 import selectors
 import signal
@@ -28,11 +28,14 @@ import numpy as np
 import psutil
 
 from bridge.engine import messages
+from bridge.engine.admission import Admission
 from bridge.engine.factory import build
+from bridge.engine.histogram import Histogram
 from bridge.engine.interface import Engine, Frame, Seat
-from bridge.engine.tick import IN_HAND, Grid, Waiting
+from bridge.engine.tick import Schedule, Taken
 from bridge.facts.errors import BridgeError, EngineError
 from bridge.facts.speech import Recollection
+from bridge.facts.ticks import STEP_CLASSES, WAIT_CLASSES, Ticks
 from bridge.persona.schema import Persona
 
 log = logging.getLogger("bridge.engine")
@@ -41,6 +44,10 @@ BEAT_SECONDS: Final = 1.0
 
 SEND_TIMEOUT_SECONDS: Final = 10.0
 """A server that reads nothing for so long is gone; the process ends."""
+
+
+READS: Final = 8
+"""Reads in one go: a socket holds the frames of some 27 calls, and all that are there should come before a step."""
 
 
 class Link:
@@ -66,12 +73,14 @@ class Link:
 
     def receive(self, timeout: float) -> list[messages.ToEngine]:
         """Whole messages that have arrived, waiting at most `timeout` seconds. Raises `EOFError` at the end."""
-        if not self._selector.select(timeout):
-            return []
-        data = self._socket.recv(1 << 20)
-        if not data:
-            raise EOFError
-        self._buffer += data
+        for _ in range(READS):
+            if not self._selector.select(timeout):
+                break
+            data = self._socket.recv(1 << 20)
+            if not data:
+                raise EOFError
+            self._buffer += data
+            timeout = 0
         return list(self._whole_messages())
 
     def _whole_messages(self) -> list[messages.ToEngine]:
@@ -95,74 +104,81 @@ Numbered = tuple[int, Frame]
 class Worker:
     """The main loop's state: who sits in which slot, and whose frames wait."""
 
-    def __init__(self, engine: Engine, link: Link) -> None:
-        """All slots are free."""
+    def __init__(self, engine: Engine, link: Link, ticks: Ticks | None = None) -> None:
+        """All slots are free. `ticks` are those of an engine that has them."""
         self._engine = engine
         self._link = link
         self._personas: dict[str, tuple[Persona, Recollection]] = {}
         self._calls: dict[int, int] = {}  # occupant to slot
         self._free = list(range(engine.capacity))[::-1]
-        self._waiting: Waiting[Numbered] = Waiting()
-        self._grid = Grid(engine.tick_ms / 1000) if engine.tick_ms else None
+        self._schedule: Schedule[Numbered] = Schedule(ticks)
+        self._admission = Admission(engine.capacity, ticks.period) if ticks else None
+        self._admitted = (engine.capacity, False)  # limit and shedding, as last told
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="prepare")
-        self._steps = 0
+        self._process = psutil.Process()
+        self._steps = Histogram(STEP_CLASSES)
+        self._waits = Histogram(WAIT_CLASSES)
 
     def run(self) -> None:
         """Serve until the server closes the socket."""
-        process = psutil.Process()
         next_beat = time.monotonic()
         try:
             while True:
                 now = time.monotonic()
-                if now >= next_beat:
+                if now >= next_beat or self._admission_has_changed(now):
                     next_beat = now + BEAT_SECONDS
-                    self._beat(process.memory_info().rss)
-                self._receive(min(next_beat - now, self._until_tick(now)))
-                if self._grid is None:
-                    self._step_at_once()
-                else:
-                    self._tick(self._grid)
+                    self._beat()
+                self._receive(min(next_beat - now, self._schedule.wait(now)))
+                began = time.monotonic()
+                if taken := self._schedule.take(began):
+                    self._step(taken)
+                    self._stepped(began, time.monotonic())
         except EOFError:
             log.debug("the bridge server closed the engine's socket")
         finally:
             self._slow.shutdown(wait=False, cancel_futures=True)
 
-    def _beat(self, rss_bytes: int) -> None:
-        late = self._grid.late if self._grid else 0
-        self._link.send(messages.Beat(time.process_time(), rss_bytes, self._steps, self._waiting.dropped, late))
+    def _stepped(self, began: float, ended: float) -> None:
+        self._steps.add(ended - began)
+        self._schedule.stepped(began, ended)
+        if self._admission:
+            self._admission.stepped(began, ended, len(self._calls))
+
+    def _admission_has_changed(self, now: float) -> bool:
+        """Whether the server must be told at once how many calls to send."""
+        if self._admission is None:
+            return False
+        before, self._admitted = self._admitted, (self._admission.limit, self._admission.shedding(now))
+        return before != self._admitted
+
+    def _beat(self) -> None:
+        schedule, (limit, shedding) = self._schedule, self._admitted
+        self._link.send(
+            messages.Beat(
+                time.process_time(),
+                self._process.memory_info().rss,
+                sum(self._steps.counts),
+                schedule.dropped,
+                schedule.late,
+                schedule.missed,
+                self._steps.counts,
+                self._steps.total,
+                self._waits.counts,
+                self._waits.total,
+                limit,
+                shedding,
+            )
+        )
 
     def _receive(self, timeout: float) -> None:
         for message in self._link.receive(timeout):
             self._handle(message)
 
-    def _until_tick(self, now: float) -> float:
-        """Seconds for which nothing but a message can give work."""
-        return self._grid.wait(now) if self._grid and self._waiting else math.inf
-
-    def _step_at_once(self) -> None:
-        while self._waiting:
-            self._step(self._waiting.take())
-            self._receive(0)
-
-    def _tick(self, grid: Grid) -> None:
-        """Step all calls if a tick is due; then those that are behind, as long as there is time."""
-        if not self._calls:
-            grid.rest()
-        began = time.monotonic()
-        if not self._waiting or grid.wait(began) > 0:
-            return
-        self._step(self._waiting.take())
-        grid.ticked(began, time.monotonic())
-        self._receive(0)
-        while grid.room(time.monotonic()) and (behind := self._waiting.take(keep=IN_HAND)):
-            self._step(behind)
-            self._receive(0)
-
     def _handle(self, message: messages.ToEngine) -> None:
         match message:
-            case messages.CallerFrame(occupant, number, pcm):
+            case messages.CallerFrame(occupant, number, pcm, at):
                 if occupant in self._calls:  # otherwise it was under way when its call ended
-                    self._waiting.add(occupant, (number, np.frombuffer(pcm, np.float32)))
+                    self._schedule.add(occupant, (number, np.frombuffer(pcm, np.float32)), at)
             case messages.Open():
                 self._link.send(messages.Opened(message.occupant, self._open(message)))
             case messages.Close(occupant):
@@ -197,25 +213,27 @@ class Worker:
             self._free.append(slot)
             return str(error)
         self._calls[message.occupant] = slot
+        self._schedule.open(message.occupant)
         return ""
 
     def _close(self, occupant: int) -> None:
-        self._waiting.forget(occupant)
+        self._schedule.close(occupant)
         slot = self._calls.pop(occupant, None)
         if slot is not None:
             self._engine.close(slot)
             self._free.append(slot)
 
-    def _step(self, frames: Mapping[int, Numbered]) -> None:
+    def _step(self, taken: Mapping[int, Taken[Numbered]]) -> None:
         """Step the calls that these frames belong to, and deliver what they say."""
-        answers = self._engine.step({self._calls[occupant]: pcm for occupant, (_, pcm) in frames.items()})
-        self._steps += 1
+        answers = self._engine.step({self._calls[occupant]: one.frame[1] for occupant, one in taken.items()})
         self._link.send(
             *(
-                messages.Answer(occupant, number, answers[self._calls[occupant]])
-                for occupant, (number, _) in frames.items()
+                messages.Answer(occupant, one.frame[0], answers[self._calls[occupant]])
+                for occupant, one in taken.items()
             )
         )
+        for one in taken.values():
+            self._waits.add(one.waited)
 
     def _prepare(self, message: messages.Prepare) -> None:
         error = ""
@@ -263,8 +281,9 @@ def main(descriptor: int) -> None:
     # What is loaded now stays for ever; a full collection over it would stop the process for tens of milliseconds.
     gc.collect()
     gc.freeze()
-    link.send(messages.Ready(engine.name, engine.capacity, {"pid": str(os.getpid())}))
-    worker = Worker(engine, link)
+    tick_ms, tick_at = engine.tick_ms or 0, time.monotonic()
+    link.send(messages.Ready(engine.name, engine.capacity, {"pid": str(os.getpid())}, tick_ms, tick_at))
+    worker = Worker(engine, link, Ticks(tick_at, tick_ms / 1000) if tick_ms else None)
     for message in first[1:]:
         worker._handle(message)
     worker.run()

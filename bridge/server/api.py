@@ -60,6 +60,8 @@ def api_routes(
                 "engine_restarts": engine.counters.restarts,
                 "calls": switchboard.calls,
                 "capacity": engine.capacity,
+                "admitted": engine.limit,
+                "shedding": engine.shedding,
                 "free": switchboard.free,
                 "personas": book.names,
                 "personas_with_problems": sorted(book.problems),

@@ -20,6 +20,7 @@ from typing import Final, Literal
 from bridge.engine import messages
 from bridge.facts.errors import EngineError, EngineFullError
 from bridge.facts.speech import Recollection
+from bridge.facts.ticks import Ticks
 from bridge.persona.schema import Persona
 from bridge.server.engine_slot import EngineSlot
 
@@ -39,15 +40,11 @@ State = Literal["starting", "ready", "down", "stopped"]
 
 @dataclass(slots=True)
 class EngineCounters:
-    """What the metrics show of the engine process; the last five are as of its last beat."""
+    """What the metrics show of the engine process; `beat` is its last sign of life."""
 
     restarts: int = 0
     frames_refused: int = 0
-    cpu_seconds: float = 0.0
-    rss_bytes: int = 0
-    steps: int = 0
-    frames_dropped: int = 0
-    late_ticks: int = 0
+    beat: messages.Beat = field(default_factory=lambda: messages.Beat(0.0, 0, 0, 0))
 
 
 class _Wire(asyncio.Protocol):
@@ -100,6 +97,9 @@ class EngineProcess:
         self.state: State = "starting"
         self.details: dict[str, str] = {}
         self.capacity = 0
+        self.limit = 0
+        self.shedding = False
+        self.ticks: Ticks | None = None
         self._watchdog = watchdog_seconds
         self._slots: dict[int, EngineSlot] = {}
         self._occupants = itertools.count(1)
@@ -261,9 +261,7 @@ class EngineProcess:
                     slot.deliver(frame)
             case messages.Beat():
                 self._beat.set()
-                self.counters.cpu_seconds, self.counters.rss_bytes = message.cpu_seconds, message.rss_bytes
-                self.counters.steps, self.counters.frames_dropped = message.steps, message.dropped_frames
-                self.counters.late_ticks = message.late_ticks
+                self._admit(message)
             case messages.Opened(occupant, error):
                 if error and (slot := self._slots.get(occupant)):
                     slot.lose(f"the engine did not take the call: {error}")
@@ -280,6 +278,14 @@ class EngineProcess:
             case messages.Ready():
                 self._take_up(message)
 
+    def _admit(self, beat: messages.Beat) -> None:
+        """Take over what the process says of itself, and how many calls it should be given."""
+        if beat.shedding and not self.shedding:
+            log.warning("engine %s: two steps in a row took too long; no new calls for a while", self.name)
+        self.limit = self.capacity if beat.limit is None else beat.limit
+        self.shedding = beat.shedding
+        self.counters.beat = beat
+
     def _take_up(self, message: messages.Ready) -> None:
         if error := message.details.get("error"):
             # It has looked at its models and its machine and said no: another try would hear the same.
@@ -287,6 +293,8 @@ class EngineProcess:
             self.lost(self._running.generation, error)
             return
         self.capacity, self.details = message.capacity, message.details
+        self.limit, self.shedding = message.capacity, False
+        self.ticks = Ticks(message.tick_at, message.tick_ms / 1000) if message.tick_ms else None
         # A process that replaces another takes calls once it knows the personas that the other knew.
         self._unprepared = set(self._personas)
         for key, persona in self._personas.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from bridge.audio.intake import CallerFrame
 from bridge.engine import messages
 from bridge.facts.errors import EngineError
 from bridge.facts.speech import AgentFrame, Wish
+from bridge.facts.ticks import Ticks
 
 if TYPE_CHECKING:
     from bridge.server.engine_process import EngineProcess
@@ -31,10 +33,15 @@ class EngineSlot:
         self._lost = ""
         self._open = True
 
+    @property
+    def ticks(self) -> Ticks | None:
+        """When the engine steps its calls."""
+        return self._process.ticks
+
     def push(self, frame: CallerFrame) -> None:
         """Send the frame to the engine process; drop it, counted, if that process does not read."""
         if self._open and not self._process.send_frame(
-            messages.CallerFrame(self.occupant, frame.number, frame.pcm.tobytes())
+            messages.CallerFrame(self.occupant, frame.number, frame.pcm.tobytes(), time.monotonic())
         ):
             self.dropped += 1
 

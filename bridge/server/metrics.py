@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import psutil
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from bridge.facts.ticks import STEP_CLASSES, WAIT_CLASSES
 
 if TYPE_CHECKING:
     from bridge.server.journal import Journal
@@ -26,20 +29,37 @@ class BridgeCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """One value for each family and label."""
         engine = self._switchboard.engine
+        beat = engine.counters.beat
         times = self._process.cpu_times()
         cpu = CounterMetricFamily("callbridge_cpu_seconds", "CPU time used, by process.", labels=["process"])
         cpu.add_metric(["server"], times.user + times.system)
-        cpu.add_metric(["engine"], engine.counters.cpu_seconds)
+        cpu.add_metric(["engine"], beat.cpu_seconds)
         yield cpu
         rss = GaugeMetricFamily("callbridge_rss_bytes", "Resident memory, by process.", labels=["process"])
         rss.add_metric(["server"], self._process.memory_info().rss)
-        rss.add_metric(["engine"], engine.counters.rss_bytes)
+        rss.add_metric(["engine"], beat.rss_bytes)
         yield rss
         yield GaugeMetricFamily("callbridge_calls", "Calls in progress.", value=self._switchboard.calls)
         yield GaugeMetricFamily("callbridge_slots", "Calls that the engine can hold.", value=engine.capacity)
+        yield GaugeMetricFamily(
+            "callbridge_slots_admitted", "Calls that the engine steps in time, as measured.", value=engine.limit
+        )
         yield GaugeMetricFamily("callbridge_slots_free", "Slots for new calls.", value=self._switchboard.free)
         ready = 1.0 if engine.state == "ready" else 0.0
         yield GaugeMetricFamily("callbridge_engine_ready", "1 while the engine takes calls.", value=ready)
+        yield GaugeMetricFamily(
+            "callbridge_engine_shedding", "1 while late steps keep new calls out.", value=float(engine.shedding)
+        )
+        yield _histogram(
+            "callbridge_step_seconds", "Length of steps.", STEP_CLASSES, beat.step_counts, beat.step_seconds
+        )
+        yield _histogram(
+            "callbridge_frame_wait_seconds",
+            "Time from a whole caller frame to the beginning of its step.",
+            WAIT_CLASSES,
+            beat.wait_counts,
+            beat.wait_seconds,
+        )
         ended = CounterMetricFamily("callbridge_calls_ended", "Calls ended, by how.", labels=["how"])
         for how, count in self._switchboard.register.ended.items():
             ended.add_metric([how], count)
@@ -56,10 +76,11 @@ class BridgeCollector(Collector):
         for name, text, value in (
             ("engine_restarts", "Engine processes replaced.", engine.counters.restarts),
             ("calls_reseated", "Calls that went on in a new engine process.", self._switchboard.seating.reseated),
-            ("engine_steps", "Steps of the engine process.", engine.counters.steps),
-            ("engine_late_ticks", "Steps longer than the time between two ticks.", engine.counters.late_ticks),
+            ("engine_steps", "Steps of the engine process.", beat.steps),
+            ("engine_late_ticks", "Steps longer than the time between two ticks.", beat.late_ticks),
+            ("engine_missed_ticks", "Ticks left out because of late ones.", beat.missed_ticks),
             ("frames_refused", "Caller frames that found the engine process too busy.", engine.counters.frames_refused),
-            ("frames_dropped", "Caller frames dropped because a call ran ahead.", engine.counters.frames_dropped),
+            ("frames_dropped", "Caller frames dropped because a call was behind.", beat.dropped_frames),
             ("gate_audible_verdicts", "Verdicts before which a phrase's beginning was heard.", audible),
             ("transcript_records_refused", "Records lost to a full disk.", self._journal.counters.records_lost),
         ):
@@ -69,6 +90,13 @@ class BridgeCollector(Collector):
             "Transcript lines that wait for the disk.",
             value=self._journal.counters.waiting_bytes,
         )
+
+
+def _histogram(name: str, text: str, bounds: Sequence[float], counts: Sequence[int], total: float) -> Metric:
+    """Prometheus counts what lies up to each bound, the lower classes included."""
+    bounds_as_text = [*(f"{bound:g}" for bound in bounds), "+Inf"]
+    up_to = accumulate(counts or [0] * len(bounds_as_text))
+    return HistogramMetricFamily(name, text, list(zip(bounds_as_text, up_to, strict=True)), total)
 
 
 def exposition(registry: CollectorRegistry) -> bytes:

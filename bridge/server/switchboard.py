@@ -61,9 +61,15 @@ class Switchboard:
 
     @property
     def free(self) -> int:
-        """Slots that a new call could have; those promised to calls on their way in are taken."""
-        promised = self.tokens.outstanding + len(self._arriving)
-        return max(0, self.engine.capacity - self.engine.open_slots - promised)
+        """Slots that a new call could have; those promised to calls on their way in are taken.
+
+        An engine that measures its steps allows fewer than it has slots where more would make it late, and none for a
+        while when it has been late; one call it takes in any case.
+        """
+        taken = self.engine.open_slots + self.tokens.outstanding + len(self._arriving)
+        if self.engine.shedding and taken:
+            return 0
+        return max(0, self.engine.limit - taken)
 
     def calls_from(self, number: str) -> int:
         """Calls of one number, in progress or on their way in."""

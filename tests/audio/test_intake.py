@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.audio import mulaw
-from bridge.audio.intake import MAX_AHEAD_MS, PATIENCE_MS, Intake
+from bridge.audio.intake import MAX_AHEAD_MS, PATIENCE_MS, Intake, lead_in_ms
 from bridge.audio.resample import phone_to_model
 
 SILENCE = b"\xff"
@@ -96,3 +96,33 @@ def test_the_first_timestamp_is_the_origin_wherever_it_lies():
     frames = list(intake.accept(123_456, speech(640), now_ms=80))
     assert len(frames) == 1
     assert intake.counters.filled_ms == 0
+
+
+@given(st.floats(0, 80, exclude_max=True), st.integers(0, 3))
+def test_frames_are_complete_less_than_a_packet_before_a_tick(until_tick, packets_before):
+    lead_in = lead_in_ms(until_tick, 20, packets_before * 20)
+    assert lead_in in (0, 20, 40, 60)
+    completes = [20 * number for number in range(9) if (lead_in + 20 * (packets_before + number + 1)) % 80 == 0]
+    assert len(completes) >= 2
+    assert all(0 <= (until_tick - after) % 80 < 20 for after in completes)
+
+
+def test_a_call_that_is_lined_up_has_its_first_frame_complete_before_the_next_tick():
+    for until_tick in range(80):
+        first = 80 - lead_in_ms(until_tick, 20) - 20  # after the first packet
+        assert 0 <= until_tick - first < 20
+
+
+def test_silence_that_lines_frames_up_belongs_to_the_stream_and_moves_its_origin():
+    intake = Intake()
+    assert intake.line_up(5.0, 20) == 60
+    [frame] = intake.accept(5000, speech(160), now_ms=80)
+    assert frame.ulaw == SILENCE * 480 + speech(160)
+    assert list(intake.accept(5020, speech(160), now_ms=100)) == []
+    assert intake.line_up(45.0, 20) == 0  # now is the time for the second of four packets
+    assert intake.line_up(25.0, 20) == 20
+    assert list(intake.accept(5040, speech(160), now_ms=120)) == []
+    [frame] = intake.accept(5060, speech(160), now_ms=140)
+    assert frame.ulaw == speech(160) + SILENCE * 160 + speech(160) * 2
+    assert intake.position_ms == 160
+    assert (intake.counters.lead_in_ms, intake.counters.filled_ms, intake.counters.late_ms) == (80, 0, 0)

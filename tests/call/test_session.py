@@ -14,6 +14,7 @@ from bridge.carrier.twilio import TwilioStream
 from bridge.facts.errors import CarrierError, EngineError
 from bridge.facts.events import Audio, Clear, Digit, Ended, Malformed, Played, SendAudio, SendMark
 from bridge.facts.speech import AgentFrame, CallerText, Verdict
+from bridge.facts.ticks import Ticks
 from bridge.persona.schema import Persona
 from bridge.transcript import records
 
@@ -78,7 +79,8 @@ class Line:
 class Slot:
     """The engine's half of a `Line`, whose `close` is another than the leg's."""
 
-    def __init__(self, line):
+    def __init__(self, line, ticks=None):
+        self.ticks = ticks
         self.push, self.next, self.say, self.digit, self.close = (
             line.push, line.next, line.say, line.digit, line.close_slot,
         )  # fmt: skip
@@ -93,7 +95,7 @@ class Rig:
         self.written = []
         self.session = CallSession(
             self.line,
-            Slot(self.line),
+            Slot(self.line, options.pop("ticks", None)),
             options.pop("persona", PERSONA),
             self.written.append,
             lambda: self.now,
@@ -147,6 +149,18 @@ async def rig(monkeypatch):
     for one in rigs:
         one.task.cancel()
         await asyncio.gather(one.task, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("until_tick", "packets"), [(0.01, 1), (0.03, 2), (0.05, 3), (0.0799, 4)])
+async def test_a_call_lines_its_frames_up_with_the_ticks_of_the_engine(rig, until_tick, packets):
+    """The first packet comes at 100.02; the first frame is complete in the last packet before the tick."""
+    call = rig(ticks=Ticks(at=100.02 + until_tick, period=0.08))
+    for packet in range(1, packets + 5):
+        await call.turn(0.02)
+        assert len(call.line.pushed) == (packet >= packets) + (packet == packets + 4)
+    silence = b"\xff" * (640 - 160 * packets)
+    assert call.line.pushed[0].ulaw.startswith(silence)
+    assert call.session.now_ms == pytest.approx(160, abs=1)  # the silence belongs to the call
 
 
 async def test_four_packets_become_a_frame_for_the_engine_and_its_answer_goes_out_at_once(rig):

@@ -4,12 +4,17 @@ import contextlib
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bridge.engine import messages
+from bridge.engine.echo.engine import EchoEngine
+from bridge.engine.worker import Link, Worker
+from bridge.facts.ticks import Ticks
 from bridge.persona.schema import Persona
 
 PERSONA = Persona(
@@ -164,3 +169,43 @@ def test_calls_of_an_engine_with_a_tick_are_stepped_together():
         beat = peer.receive_one(messages.Beat)
         assert frames <= beat.steps <= 2 * frames
         assert beat.dropped_frames == 0
+
+
+@contextlib.contextmanager
+def worker_thread(engine, ticks):
+    """The process's main loop in a thread of its own, for an engine that only a test has."""
+    ours, theirs = socket.socketpair()
+    thread = threading.Thread(target=Worker(engine, Link(theirs), ticks).run)
+    thread.start()
+    peer = Peer(ours)
+    peer.receive_one(messages.Beat)
+    peer.send(messages.Prepare("key", PERSONA.model_dump_json()))
+    peer.receive_one(messages.Prepared)
+    try:
+        yield peer
+    finally:
+        ours.close()
+        thread.join(10)
+        theirs.close()
+        assert not thread.is_alive()
+
+
+class Slow(EchoEngine):
+    """An echo whose every step takes longer than the period of its ticks."""
+
+    def step(self, frames):
+        time.sleep(0.02)
+        return super().step(frames)
+
+
+def test_two_late_steps_in_a_row_are_told_at_once():
+    ticks = Ticks(time.monotonic(), 0.01)
+    with worker_thread(Slow(slots=4), ticks) as peer:
+        peer.send(*(messages.Open(call, "key", seed=1) for call in (1, 2, 3)))
+        peer.send(*(frame(1, number) for number in range(2)))
+        for _ in range(2):
+            peer.receive_one(messages.Answer)
+        beat = peer.receive()  # nothing comes between
+        assert (beat.shedding, beat.limit, beat.late_ticks) == (True, 2, 2)
+        assert beat.steps == sum(beat.step_counts) == 2
+        assert sum(beat.wait_counts) == 2
