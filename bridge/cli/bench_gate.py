@@ -16,18 +16,24 @@ from bridge.gate.rules import compile_rules
 from bridge.gate.tokens import TokenGate
 from bridge.gate.topic import TopicGate
 from bridge.gate.vocabulary import Vocabulary
-from bridge.persona.schema import AfterRefusals, BlockedTopic
+from bridge.persona.schema import AfterRefusals, BlockedTopic, Numbers
 
 _PIECES: Final = 32_000
 _PAD: Final = 3
 _PADDED: Final = 0.6
 """Share of the steps in which a model that speaks writes padding."""
 
+_NUMERIC: Final = 0.02
+"""Share of the pieces that numbers are written with."""
+
+_OF_NUMBERS: Final = [" 4", "9", " $", ".", ",", " forty", " dollars", "1"]
+
 _SYLLABLES: Final = [consonant + vowel for consonant in "bcdfghlmnprstv" for vowel in "aeiou"]
 
 
 def bench_gate(
     phrases: Annotated[int, typer.Option(min=1, help="Blocked phrases.")] = 200,
+    numbers: Annotated[int, typer.Option(min=0, help="Rules on numbers, each near ten words.")] = 2,
     candidates: Annotated[int, typer.Option(min=1, help="Tokens offered for each slot and step.")] = 25,
     slots: Annotated[int, typer.Option(min=1, help="Calls at once.")] = 64,
     ticks: Annotated[int, typer.Option(min=10, help="Steps of all calls that are measured.")] = 500,
@@ -45,16 +51,21 @@ def bench_gate(
         callbridge bench gate --slots 8 --phrases 1000 --json
     """
     rng = np.random.default_rng(0)
-    pieces = ["", "", "", "", *(_word(rng, 3, spaced=True) for _ in range(_PIECES - 4))]
+    pieces = ["", "", "", "", *(_piece(rng) for _ in range(_PIECES - 4))]
     blocked = tuple(" ".join(_word(rng, 4) for _ in range(rng.integers(1, 4))) for _ in range(phrases))
+    topics = [BlockedTopic(topic="phrases", phrases=blocked)]
+    for number in range(numbers):
+        near = tuple(_word(rng, 2) for _ in range(10))
+        topics.append(BlockedTopic(topic=f"numbers {number}", numbers=Numbers(near=near, kind="any")))
     began = time.thread_time()
-    vocabulary = Vocabulary(compile_rules((BlockedTopic(topic="t", phrases=blocked),)), pieces)
+    vocabulary = Vocabulary(compile_rules(tuple(topics)), pieces)
     compiled_ms = (time.thread_time() - began) * 1e3
     gates = [TokenGate(vocabulary, TopicGate(vocabulary.rules, "No.", AfterRefusals()), _PAD) for _ in range(slots)]
     times = [_tick(rng, gates, candidates) for _ in range(ticks)]
     percentiles = quantiles(times, n=100, method="inclusive")
     report = {
         "phrases": phrases,
+        "number_rules": numbers,
         "candidates": candidates,
         "slots": slots,
         "compile_ms": round(compiled_ms, 1),
@@ -66,7 +77,8 @@ def bench_gate(
         typer.echo(json.dumps(report, indent=1))
         return
     table = Table("Topic gate", "Measured", "Target")
-    table.add_row(f"compile {phrases} phrases against {_PIECES} pieces", f"{report['compile_ms']} ms", "")
+    compiled = f"compile {phrases} phrases and {numbers} rules on numbers against {_PIECES} pieces"
+    table.add_row(compiled, f"{report['compile_ms']} ms", "")
     table.add_row(f"slot and step, {candidates} candidates", f"{report['slot_step_us']} µs", "50 µs")
     table.add_row(f"tick of {slots} slots, median", f"{report['tick_ms_p50']} ms", "2 ms at 64")
     table.add_row(f"tick of {slots} slots, 99th percentile", f"{report['tick_ms_p99']} ms", "")
@@ -86,6 +98,10 @@ def _tick(rng: np.random.Generator, gates: list[TokenGate], candidates: int) -> 
         if choice.stopped is not None:
             gate.spoke("No.")
     return took
+
+
+def _piece(rng: np.random.Generator) -> str:
+    return str(rng.choice(_OF_NUMBERS)) if rng.random() < _NUMERIC else _word(rng, 3, spaced=True)
 
 
 def _word(rng: np.random.Generator, longest: int, *, spaced: bool = False) -> str:

@@ -44,6 +44,9 @@ KEPT_APOSTROPHE = "\N{BULLET}"
 SPELLING_MARKS = "-.‐‑–—·"
 """Between single letters they spell one word."""
 
+SIGNS = frozenset("$¢£¤¥") | frozenset(map(chr, range(0x20A0, 0x20D0)))
+"""Currency signs, folded: the Unicode block Currency Symbols, and those of Latin-1. They are no letters."""
+
 _CONTRACTION = re.compile(rf"(?<![^\W_])(?<!')(?:{'|'.join(sorted(CONTRACTIONS))})(?![^\W_])(?!')")
 
 _RUN = re.compile(rf"[^\W_](?:[^\W_]|{KEPT_APOSTROPHE})*")
@@ -58,12 +61,14 @@ class Letters:
     """A text as the gate sees it.
 
     `row` holds its folded letters and digits, `starts[i]` says whether a word may begin at `row[i]`, `index[i]` is
-    the place in the original text which `row[i]` comes from.
+    the place in the original text which `row[i]` comes from. Before each `row[i]` of `signs`, and behind the last
+    letter where that is one of them, stands a currency sign.
     """
 
     row: str
     starts: tuple[bool, ...]
     index: tuple[int, ...]
+    signs: frozenset[int] = frozenset()
 
     def ends_word(self, i: int) -> bool:
         """Whether a word may end with `row[i]`. The end of the text is an end of a word."""
@@ -77,14 +82,24 @@ def read(text: str) -> Letters:
     row: list[str] = []
     starts: list[bool] = []
     places: list[int] = []
+    signs: set[int] = set()
     before: re.Match[str] | None = None
     for run in _RUN.finditer(stream):
+        if _signed(stream, before, run.start()):
+            signs.add(len(row))
         row.extend(run[0])
         places.extend(index[run.start() : run.end()])
         starts.append(_parts(stream, before, run))
         starts.extend(one.isdigit() != other.isdigit() for one, other in pairwise(run[0]))
         before = run
-    return Letters("".join(row), tuple(starts), tuple(places))
+    if _signed(stream, before, len(stream)):
+        signs.add(len(row))
+    return Letters("".join(row), tuple(starts), tuple(places), frozenset(signs))
+
+
+def _signed(stream: str, before: re.Match[str] | None, until: int) -> bool:
+    """Whether a currency sign stands among the separators behind a run."""
+    return not SIGNS.isdisjoint(stream[before.end() if before else 0 : until])
 
 
 def _parts(stream: str, before: re.Match[str] | None, run: re.Match[str]) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from bridge.gate.automaton import ROOT, Automaton
 from bridge.gate.letters import Letters, read
+from bridge.gate.numbers import Context, Found, NumberRules
+from bridge.gate.patterns import Pattern, spellings
 from bridge.persona.schema import BlockedTopic
 
-PREFIX_MARK = "*"
-"""Behind a phrase it lifts the rule that a hit ends with a word: `antibiotic*` meets "antibiotics"."""
+__all__ = ["Hit", "Pattern", "Rules", "Trail", "compile_rules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +30,35 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What must be remembered between two pieces of one text: a state, and where words began just before its end."""
+    """What must be remembered between two pieces of one text.
+
+    A state, where words began just before its end, and what stands behind that concerns numbers; without a `context`
+    the text begins.
+    """
 
     state: int = ROOT
     starts: tuple[bool, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """One spelling of a phrase: its folded letters, and whether any ending may follow."""
-
-    letters: str
-    open_ended: bool
-    phrase: str
-    topic: str
+    begun: frozenset[int] = frozenset()
+    context: Context | None = None
 
 
 class Rules:
     """The compiled rules of one persona. Read only, so that all its calls share them."""
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
+    def __init__(self, patterns: Sequence[Pattern], numbers: NumberRules) -> None:
         """Use `compile_rules`. `automaton` knows the `patterns` by their place."""
         self.patterns = tuple(patterns)
+        self.numbers = numbers
         self.automaton = Automaton([pattern.letters for pattern in self.patterns])
         self._longest = max((len(pattern.letters) for pattern in self.patterns), default=0)
 
     def find(self, text: str) -> list[Hit]:
-        """Every blocked phrase in a text, in order of where it starts, the longer first."""
+        """Everything blocked in a text, in order of where it starts, the longer first."""
         return self.follow(Trail(), text)[0]
+
+    def asked(self, text: str) -> list[Hit]:
+        """The blocked phrases in a caller's words. A number in their mouth tells nothing that they do not know."""
+        return self._phrases(Trail(), read(text))[0]
 
     def follow(self, trail: Trail, piece: str) -> tuple[list[Hit], Trail]:
         """Read one more piece of a text: the hits that this piece completes, and the trail for the next one.
@@ -64,6 +66,14 @@ class Rules:
         The edges of a piece are edges of words. Linear in the length of the piece.
         """
         letters = read(piece)
+        hits, after = self._phrases(trail, letters)
+        if self.numbers:
+            found, begun, context = self.numbers.follow(trail.begun, trail.context or self.numbers.start, letters)
+            hits += [_hit(number, letters) for number in found]
+            after = replace(after, begun=begun, context=context)
+        return sorted(hits, key=lambda hit: (hit.start, -hit.end)), after
+
+    def _phrases(self, trail: Trail, letters: Letters) -> tuple[list[Hit], Trail]:
         starts = trail.starts + letters.starts
         known = len(trail.starts)
         hits: dict[tuple[str, int], Hit] = {}
@@ -76,8 +86,7 @@ class Rules:
                     begin = letters.index[first - known] if first >= known else 0
                     hit = Hit(pattern.phrase, pattern.topic, begin, letters.index[at] + 1)
                     hits.setdefault((hit.phrase, hit.start), hit)
-        ordered = sorted(hits.values(), key=lambda hit: (hit.start, -hit.end))
-        return ordered, Trail(state, starts[-self._longest :] if self._longest else ())
+        return list(hits.values()), Trail(state, starts[-self._longest :] if self._longest else ())
 
     def _completed(self, state: int, letters: Letters, at: int) -> Iterator[Pattern]:
         """The patterns that are complete with letter `at` as far as their end is concerned."""
@@ -93,35 +102,20 @@ def compile_rules(blocked: tuple[BlockedTopic, ...]) -> Rules:
     patterns: dict[str, Pattern] = {}
     for topic in blocked:
         for phrase in topic.words + topic.phrases:
-            for pattern in _spellings(phrase, topic.topic):
+            for pattern in spellings(phrase, topic.topic):
                 other = patterns.get(pattern.letters)
                 if other is None or (pattern.open_ended and not other.open_ended):
                     patterns[pattern.letters] = pattern
-    return Rules(list(patterns.values()))
+    return Rules(list(patterns.values()), NumberRules(blocked))
 
 
-def _spellings(phrase: str, topic: str) -> Iterator[Pattern]:
-    """The phrase itself, without a kept apostrophe, and in the plural."""
-    stem = phrase.strip()
-    open_ended = stem.endswith(PREFIX_MARK)
-    stem = stem.removesuffix(PREFIX_MARK)
-    if PREFIX_MARK in stem:
-        raise ValueError(f"{phrase!r}: a * may stand only at the very end")
-    letters = read(stem).row
-    if not any(letter.isalnum() for letter in letters):
-        raise ValueError(f"{phrase!r} has no letters or digits that could be matched")
-    for spelling in dict.fromkeys([letters, "".join(letter for letter in letters if letter.isalnum())]):
-        yield Pattern(spelling, open_ended, phrase, topic)
-        plural = _plural(spelling)
-        if plural and not open_ended:
-            yield Pattern(plural, False, phrase, topic)
-
-
-def _plural(letters: str) -> str | None:
-    """The plain English plural: es after a hissing sound, else s. None where it would be another word.
-
-    Words of one or two letters have none (a, it, do, to: as, its, does, toes), nor have numbers.
-    """
-    if len(letters) < 3 or not ("a" <= letters[-1] <= "z"):
-        return None
-    return letters + ("es" if letters.endswith(("s", "x", "z", "ch", "sh")) else "s")
+def _hit(number: Found, letters: Letters) -> Hit:
+    """The words of a number that was found; it may have been found by the first of its digits."""
+    if not letters.row:
+        return Hit(number.pattern.phrase, number.pattern.topic, 0, 1)  # a currency sign, behind another piece's number
+    last = min(number.last, len(letters.row) - 1)
+    while not letters.ends_word(last):
+        last += 1
+    return Hit(
+        number.pattern.phrase, number.pattern.topic, letters.index[min(number.first, last)], letters.index[last] + 1
+    )

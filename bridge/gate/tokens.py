@@ -33,8 +33,9 @@ class Choice:
 
     The latest `drop` tokens chosen have not been heard, and must not be: those before them are heard, even where the
     call would have had time to drop them, if they make a harmless word of one that has been heard. `forbidden` are the
-    tokens offered that must not be said, with the phrases they would complete. `latched` where the model may not speak
-    yet: its sound is to be silence.
+    tokens offered that must not be said, with the phrases they would complete, as far as they were looked at: once
+    they cannot take the call over any more, the rest is not. `latched` where the model may not speak yet: its sound is
+    to be silence.
     """
 
     token: int | None
@@ -84,17 +85,21 @@ class TokenGate:
             return Choice(self._padding, latched=True)
         chosen: tuple[int, State] | None = None
         forbidden: list[tuple[int, Pattern]] = []
-        likely = 0.0
+        likely, left = 0.0, sum(weights)
+        enough = self._insistence * left
         after, state = self._vocabulary.after, self._state
         for token, weight in zip(tokens, weights, strict=True):
             outcome = after(state, token)
+            left -= weight
             if isinstance(outcome, State):
                 chosen = chosen or (token, outcome)
             else:
                 forbidden.append((token, outcome))
                 likely += weight
+            if chosen and likely + left < enough:
+                break  # whatever the others would complete, they are too unlikely to take the call over
         refused = tuple(forbidden)
-        if chosen is None or (refused and likely >= self._insistence * sum(weights)):
+        if chosen is None or (refused and likely >= enough):
             stopped = max(refused, key=lambda pair: len(pair[1].letters))[1]
             return Choice(None, stopped, refused, drop=self.drop)
         token, self._state = chosen

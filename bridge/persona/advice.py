@@ -59,6 +59,12 @@ def advice(document: Document, persona: Persona | None) -> Iterator[Problem]:
     if not persona.language.startswith("en"):
         what = f"{persona.language!r}: the CPU engine understands English only"
         yield document.problem(("language",), what, "PersonaPlex, too, was trained on English")
+        for index, topic in enumerate(persona.blocked):
+            if topic.numbers is not None:
+                what = "are met in digits and in English words only"
+                yield document.problem(
+                    ("blocked", index, "numbers"), what, "list the prices themselves as phrases, too"
+                )
     if persona.transfer is None:
         yield document.problem(("transfer",), "is missing", "callers who want a person cannot be put through")
     if persona.recording and (key := persona.recording.opt_out_key) and not _tells(persona.recording.notice, key):
@@ -109,7 +115,7 @@ def _unreachable_questions(document: Document) -> Iterator[Problem]:
             if not isinstance(question, str):
                 continue
             path = ("facts", index, "ask", place)
-            for hit in rules.find(question)[:1]:
+            for hit in rules.asked(question)[:1]:
                 yield document.problem(path, f"meets the blocked {hit.phrase!r}", "callers who ask this are refused")
             plain = " ".join(re.findall(r"\w+", question.casefold()))
             if asked.setdefault(plain, index) != index:

@@ -6,14 +6,15 @@ They work on the plain values, whatever the schema says of them, so that all tha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from bridge.gate.rules import Rules, compile_rules
-from bridge.persona.document import Document, Path
+from bridge.persona.document import Document, Path, spell
 from bridge.persona.problem import Problem
-from bridge.persona.schema import BlockedTopic, Limits, Persona, RecordingNotice, Unknown
+from bridge.persona.schema import BlockedTopic, Limits, Numbers, Persona, RecordingNotice, Unknown
 
 _OWN_LINES: Final = (
     ("greeting",),
@@ -47,13 +48,26 @@ def contradictions(document: Document, name: str) -> Iterator[Problem]:
 
 
 def usable_rules(document: Document) -> Rules:
-    """The rules made of every blocked phrase that can be matched; its path stands where the topic would."""
+    """The rules made of every blocked phrase that can be matched, and of every rule on numbers that can be used."""
     topics = [
-        BlockedTopic.model_construct(topic=f"{path[1]} {path[2]} {path[3]}", phrases=(phrase,))
+        BlockedTopic.model_construct(topic=spell(path), phrases=(phrase,))
         for path, phrase in blocked_phrases(document)
         if _unusable(phrase) is None
     ]
+    topics += [
+        BlockedTopic.model_construct(topic=spell(path), numbers=numbers)
+        for path in _topics(document)
+        if (numbers := _usable_numbers(document, path)) is not None
+    ]
     return compile_rules(tuple(topics))
+
+
+def _usable_numbers(document: Document, topic: Path) -> Numbers | None:
+    with suppress(ValidationError):
+        numbers = Numbers.model_validate(_at(document, (*topic, "numbers")))
+        if all(_unusable(word) is None for word in numbers.near):
+            return numbers
+    return None
 
 
 def blocked_phrases(document: Document) -> Iterator[tuple[Path, str]]:
@@ -151,7 +165,13 @@ def _prompt_tags(value: Any, path: Path, document: Document) -> Iterator[Problem
 
 
 def _unusable_phrases(document: Document) -> Iterator[Problem]:
-    for path, phrase in blocked_phrases(document):
+    near = (
+        ((*topic, "numbers", "near", place), word)
+        for topic in _topics(document)
+        for place, word in enumerate(_list(_at(document, (*topic, "numbers", "near"))))
+        if isinstance(word, str) and word.strip()
+    )
+    for path, phrase in (*blocked_phrases(document), *near):
         reason = _unusable(phrase)
         if reason is not None:
             yield document.problem(path, reason)

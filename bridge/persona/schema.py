@@ -55,11 +55,30 @@ Count = Annotated[int, Field(ge=1, le=20)]
 """So many refusals, counted over one call."""
 
 
+class Numbers(Closed):
+    """Numbers that must not be told: those with at most `within` words to one of `near`, before or behind it.
+
+    `money` are amounts with a currency; `any` are all numbers, times and dates included. Without `near` it is money
+    wherever it stands.
+    """
+
+    near: tuple[Word, ...] = ()
+    within: int = Field(default=6, ge=1, le=20)
+    kind: Literal["money", "any"] = "money"
+
+    @model_validator(mode="after")
+    def _not_all_numbers(self) -> Numbers:
+        if self.kind == "any" and not self.near:
+            raise ValueError("kind: any needs at least one word under near, or no number could be said at all")
+        return self
+
+
 class BlockedTopic(Closed):
     """A topic the agent must never talk about.
 
     `words` and `phrases` are matched on whole words whatever the case, accents, spacing or punctuation; a trailing
-    `*` matches any ending (`antibiotic*`). `examples` are questions on the topic that need not contain those words.
+    `*` matches any ending (`antibiotic*`). `numbers` are those that must not be told. `examples` are questions on the
+    topic that need not contain those words.
 
     `refusal` is spoken instead of the persona's own. With `redirect` the agent asks `question` behind it; `transfer`
     and `hangup` end the call from the refusal of this topic that `count` says.
@@ -68,6 +87,7 @@ class BlockedTopic(Closed):
     topic: Word
     words: tuple[Word, ...] = ()
     phrases: tuple[Word, ...] = ()
+    numbers: Numbers | None = None
     examples: tuple[Line, ...] = ()
     refusal: Line | None = None
     action: TopicAction = "refuse"
@@ -76,8 +96,8 @@ class BlockedTopic(Closed):
 
     @model_validator(mode="after")
     def _blocks_something(self) -> BlockedTopic:
-        if not (self.words or self.phrases):
-            raise ValueError("a blocked topic needs at least one entry under words or phrases")
+        if not (self.words or self.phrases or self.numbers):
+            raise ValueError("a blocked topic needs at least one entry under words or phrases, or numbers")
         _check_action(self.action, self.question)
         return self
 

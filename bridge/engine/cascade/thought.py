@@ -109,7 +109,7 @@ class Thinker:
                 return
 
     def _answer(self, thought: Thought, memory: Memory, gate: TopicGate) -> None:
-        hits = self._rules.find(thought.question)
+        hits = self._rules.asked(thought.question)
         if hits:
             self._refuse(thought, hits[0], memory, gate)
             return
