@@ -23,6 +23,7 @@ _OWN_LINES: Final = (
     ("recording", "opted_out"),
     ("refusal",),
     ("transfer_say",),
+    ("transfer_unanswered",),
     ("resume_say",),
     ("after_refusals", "say"),
     ("limits", "idle_question"),
@@ -35,12 +36,15 @@ _OWN_LINES: Final = (
 
 _DEFAULTS: Final[dict[str, type[BaseModel]]] = {"limits": Limits, "unknown": Unknown, "recording": RecordingNotice}
 
+_NOBODY: Final = ("is transfer, but there is no transfer number", "add a line such as transfer: +12025550143")
+
 
 def contradictions(document: Document, name: str) -> Iterator[Problem]:
     """Everything in a file that contradicts something else in it, or the name of the file."""
     yield from _name(document, name)
     yield from _numbers(document)
     yield from _transfers(document)
+    yield from _keys_of_two(document)
     yield from _same_topics(document)
     yield from _prompt_tags(document.values, (), document)
     yield from _unusable_phrases(document)
@@ -93,6 +97,9 @@ def own_lines(document: Document) -> Iterator[tuple[Path, str]]:
         for key in ("refusal", "question"):
             if isinstance(text := _at(document, (*topic, key)), str):
                 yield (*topic, key), text
+    for key in _keys(document):
+        if isinstance(text := _at(document, ("keys", key, "say")), str):
+            yield ("keys", key, "say"), text
     for index, fact in enumerate(_list(document.values.get("facts"))):
         if isinstance(fact, dict) and isinstance(fact.get("answer"), str):
             yield ("facts", index, "answer"), fact["answer"]
@@ -126,8 +133,25 @@ def _transfers(document: Document) -> Iterator[Problem]:
     groups: list[Path] = [("after_refusals",), *_topics(document)]
     for path in groups:
         if _at(document, (*path, "action")) == "transfer":
-            what, hint = "is transfer, but there is no transfer number", "add a line such as transfer: +12025550143"
-            yield document.problem((*path, "action"), what, hint)
+            yield document.problem((*path, "action"), *_NOBODY)
+    for key in _keys(document):
+        short = _at(document, ("keys", key)) == "transfer"
+        if short or (_at(document, ("keys", key, "then")) == "transfer" and not _at(document, ("keys", key, "to"))):
+            yield document.problem(("keys", key), *_NOBODY)
+
+
+def _keys_of_two(document: Document) -> Iterator[Problem]:
+    """A key that both refuses the recording and does something else."""
+    taken = _at(document, ("recording", "opt_out_key"))
+    if taken in _keys(document):
+        yield document.problem(
+            ("keys", taken), "is the recording's opt_out_key too", "take another key for one of them"
+        )
+
+
+def _keys(document: Document) -> list[str]:
+    keys = document.values.get("keys")
+    return list(keys) if isinstance(keys, dict) else []
 
 
 def _same_topics(document: Document) -> Iterator[Problem]:

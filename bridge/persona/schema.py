@@ -6,7 +6,7 @@ Every model refuses keys it does not know, so that a typing error is reported in
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -20,6 +20,8 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 KEY = r"^[0-9*#]$"
 """A key of a telephone."""
+
+Key = Annotated[str, StringConstraints(pattern=KEY)]
 
 
 def _e164(number: str) -> str:
@@ -171,8 +173,44 @@ class RecordingNotice(Closed):
     """
 
     notice: Line
-    opt_out_key: Annotated[str, StringConstraints(pattern=KEY)] | None = None
+    opt_out_key: Key | None = None
     opted_out: Line = "All right, this call is not being recorded. How can I help you?"
+
+
+class KeyAction(Closed):
+    """What a key does: `say` is spoken, then the call goes on, is put through, or ends.
+
+    In a file `0: transfer` is short for `0: {then: transfer}`. `to` is another person than the persona's own.
+    """
+
+    then: Literal["continue", "transfer", "hangup"] = "continue"
+    say: Line | None = None
+    to: PhoneNumber | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_a_word(cls, value: Any) -> Any:
+        return {"then": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _does_something(self) -> KeyAction:
+        if self.then == "continue" and self.say is None:
+            raise ValueError("a key needs something to say, or then: transfer or hangup")
+        if self.to and self.then != "transfer":
+            raise ValueError("to is for then: transfer")
+        return self
+
+
+class FrozenMap(dict[Key, KeyAction]):
+    """Actions by key; a persona is a value, and so is each of its parts."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        """Equal maps have equal hashes."""
+        return hash(frozenset(self.items()))
+
+    def __setitem__(self, key: Key, value: KeyAction) -> None:
+        """A value does not change."""
+        raise TypeError("a persona does not change")
 
 
 class Persona(Closed):
@@ -203,6 +241,10 @@ class Persona(Closed):
 
     transfer: PhoneNumber | None = None
     transfer_say: Line = "One moment, I'm putting you through."
+    transfer_accept: bool = False
+    transfer_rings: int = Field(default=25, ge=5, le=120)
+    transfer_unanswered: Line = "I'm sorry, nobody could take your call just now. How else can I help you?"
+    keys: Annotated[dict[Key, KeyAction], AfterValidator(FrozenMap)] = FrozenMap()
     resume_say: Line = "Thank you for waiting. Where were we?"
     limits: Limits = Limits()
     listening: Listening = Listening()
@@ -218,4 +260,8 @@ class Persona(Closed):
             raise ValueError("after_refusals: action is transfer, but the persona has no transfer number")
         if self.transfer is None and any(topic.action == "transfer" for topic in self.blocked):
             raise ValueError("blocked: an action is transfer, but the persona has no transfer number")
+        if self.transfer is None and any(key.then == "transfer" and not key.to for key in self.keys.values()):
+            raise ValueError("keys: a key is for a transfer, but the persona has no transfer number")
+        if self.recording and self.recording.opt_out_key in self.keys:
+            raise ValueError("keys: the recording's opt_out_key is listed as well")
         return self

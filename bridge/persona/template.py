@@ -82,6 +82,10 @@ after_refusals:
 # transfer: +12025550100
 # transfer_say: One moment, I'm putting you through.
 
+# What the telephone's keys do: transfer, hangup, or say something (docs/persona-guide.md).
+# keys:
+#   0: transfer
+
 # Said when a fault of the engine interrupted a call, and it goes on.
 # resume_say: Thank you for waiting. Where were we?
 

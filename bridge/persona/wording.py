@@ -34,6 +34,7 @@ _PATTERNS: Final = {
     "language": "two small letters, and a country if it matters: en or en-GB",
     "voice": "letters, digits, - and _ only, such as NATF2",
     "opt_out_key": "one key of a telephone in quotes: a digit, '*' or '#'",
+    "[key]": "one key of a telephone: a digit, or '*' or '#' in quotes",
 }
 
 
@@ -68,7 +69,7 @@ def _words(path: Path, detail: ErrorDetails) -> tuple[str, str]:
             return "must be a text", "put quotes around it, or indent it less" if isinstance(value, dict) else ""
         case "tuple_type":
             return "must be a list", "begin the line below with a hyphen and a space: - …"
-        case "model_type":
+        case "dict_type" | "model_type":
             return "must be a group of keys", f"the keys are {_enumerate(_known_keys(path))}"
         case "string_too_long":
             return f"has {len(value):,} characters; {limits['max_length']:,} are allowed", "shorten it or split it up"
@@ -114,9 +115,13 @@ def _enumerate(names: Iterable[str]) -> str:
 def _known_keys(path: Path) -> list[str]:
     """The keys that the schema knows at this place."""
     model: type[BaseModel] = Persona
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         if isinstance(part, str):
-            inner = _model_within(model.model_fields[part].annotation)
+            annotation = model.model_fields[part].annotation
+            inner = _model_within(annotation)
+            if get_origin(annotation) is dict:
+                next(parts, None)  # a key of the owner's own
             assert inner is not None  # the schema complains of keys only where it has a group of keys
             model = inner
     return list(model.model_fields)
@@ -126,6 +131,6 @@ def _model_within(annotation: Any) -> type[BaseModel] | None:
     """The group of keys that an annotation such as `tuple[Fact, ...]` speaks of."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return annotation if issubclass(annotation, BaseModel) else None
-    if get_origin(annotation) in (tuple, Union, UnionType, Annotated):
+    if get_origin(annotation) in (tuple, dict, Union, UnionType, Annotated):
         return next((model for part in get_args(annotation) if (model := _model_within(part))), None)
     return None

@@ -40,7 +40,9 @@ def keys(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, str]]:
         if inner is None:
             yield before + name, default_of(info)
         else:
-            yield from keys(inner, f"{before}{name}[]." if get_origin(annotation) is tuple else f"{before}{name}.")
+            yield from keys(
+                inner, f"{before}{name}[]." if get_origin(annotation) in (tuple, dict) else f"{before}{name}."
+            )
 
 
 def is_model(annotation: Any) -> bool:

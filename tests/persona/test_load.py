@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.facts.errors import PersonaError
 from bridge.persona.load import MAX_BYTES, PersonaFileError, check_all, examine, parse
+from bridge.persona.schema import Persona
 
 SHIPPED = sorted((Path(__file__).parents[2] / "personas").glob("*.yaml"))
 
@@ -267,3 +268,51 @@ def test_the_notice_must_not_contain_what_is_blocked() -> None:
     text = RECORDED.replace("- election", "- recorded")
     assert any("recording, notice: contains 'recorded'" in problem for problem in said(text))
     assert not any("recorded" in problem for problem in said(GOOD.replace("- election", "- recorded")))
+
+
+def test_keys_are_read_short_and_long() -> None:
+    workshop = "{then: transfer, to: '+12025550103'}"
+    keys = f"keys:\n  0: transfer\n  1:\n    say: From 9 to 5.\n  2: {workshop}\n  '#': hangup\n"
+    report = examine(GOOD + keys, "shop")
+    assert report.problems == ()
+    assert report.persona is not None
+    acts = {key: (act.then, act.say, act.to) for key, act in report.persona.keys.items()}
+    assert acts == {
+        "0": ("transfer", None, None),
+        "1": ("continue", "From 9 to 5.", None),
+        "2": ("transfer", None, "+12025550103"),
+        "#": ("hangup", None, None),
+    }
+    again = Persona.model_validate_json(report.persona.model_dump_json())
+    assert (again, hash(again)) == (report.persona, hash(report.persona))
+    with pytest.raises(TypeError, match="does not change"):
+        report.persona.keys["3"] = report.persona.keys["0"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        (
+            "  12: transfer",
+            "keys, 12, [key]: '12' is not possible here (one key of a telephone: a digit, or",
+        ),
+        ("  1: sing", "keys, 1, then: 'sing' is not possible here (there are continue, transfer, hangup)"),
+        ("  1: continue", "keys, 1: a key needs something to say, or then: transfer or hangup"),
+        ("  1:\n    tell: Hello.", "keys, 1, tell: there is no such key (there are then, say, to)"),
+        (
+            "  1:\n    say: Vote in the election!",
+            "keys, 1, say: contains 'election', which",
+        ),
+        ("  1:\n    say: Hi.\n    to: +12025550103", "keys, 1: to is for then: transfer"),
+    ],
+)
+def test_what_is_wrong_with_keys_is_told(keys: str, problem: str) -> None:
+    assert any(problem in told for told in said(f"{GOOD}keys:\n{keys}\n")), said(f"{GOOD}keys:\n{keys}\n")
+
+
+def test_a_key_that_puts_through_to_nobody_or_means_two_things_is_told() -> None:
+    text = GOOD.replace("transfer: +12025550102\n", "")
+    assert any("keys, 0: is transfer, but there is no" in told for told in said(text + "keys:\n  0: transfer\n"))
+    assert said(text + "keys:\n  0:\n    then: transfer\n    to: +12025550103\n") == []
+    twice = "recording:\n  notice: Recorded. Press 8.\n  opt_out_key: 8\nkeys:\n  8: hangup\n"
+    assert any("keys, 8: is the recording's opt_out_key too" in told for told in said(GOOD + twice))
