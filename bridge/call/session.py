@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -25,22 +24,21 @@ from bridge.audio.resample import model_to_phone
 from bridge.call.consent import Consent, Recorder
 from bridge.call.idle import IdleWatch
 from bridge.call.leg import Leg
+from bridge.call.parting import Outcome, Parting
 from bridge.call.rescue import ENGINE_STALL_SECONDS, Hold, LaterSlot, Recollector, Rescue
 from bridge.call.slot import Slot
 from bridge.facts.errors import CarrierError, EngineError
 from bridge.facts.events import Audio, Clear, Digit, Ended, Malformed, Played, SendAudio, SendMark, Started
 from bridge.facts.formats import MODEL_FRAME, PHONE_BYTES_PER_MS, PHONE_FRAME
-from bridge.facts.speech import AgentFrame, Wish
+from bridge.facts.speech import AgentFrame
+from bridge.facts.speech import Ending as Way
 from bridge.facts.ticks import Ticks
 from bridge.persona.schema import Persona
 from bridge.transcript import records
-from bridge.transcript.records import How
+from bridge.transcript.records import Asker, How
 
 CHECK_SECONDS: Final = 0.1
 """How often the time is looked at: fine enough for stalls (240 ms) and coarse enough to cost nothing."""
-
-MARK_GRACE_SECONDS: Final = 2.0
-"""A mark that is not back this long after its audio should have ended will not come."""
 
 OVERTIME_SECONDS: Final = 15.0
 """A call that is over its length, and whose caller talks over every goodbye, ends so much later all the same."""
@@ -50,14 +48,6 @@ STALL_SECONDS: Final = 1.0
 
 HOLD_LEAD_MS: Final = 300
 """Held by the carrier of what a waiting caller hears: three looks at the time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a call ended; `reason` in words."""
-
-    how: How
-    reason: str
 
 
 class CallSession:
@@ -100,8 +90,7 @@ class CallSession:
         self._last_media = self._began
         self._over: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._idle = IdleWatch(persona.limits.idle_seconds)
-        self._parting: _Parting | None = None
-        self._ending_as: How = "agent_goodbye"
+        self._parting = Parting(persona)
         self._too_long_said = False
         self._malformed = 0
         self._verdicts = 0
@@ -128,8 +117,20 @@ class CallSession:
         return outcome
 
     def stop(self, how: How, reason: str) -> None:
-        """End the call from outside."""
-        self._finish(how, reason)
+        """End the call from outside, now."""
+        self._finish(Outcome(how, reason))
+
+    def ask(self, way: Way, by: Asker, *, say: str | None = None, person: str = "") -> bool:
+        """Have the caller put through or the call ended, once `say` (default: the persona's line) has been spoken.
+
+        False: the call is going to end already, or there is nobody to be put through to.
+        """
+        if not self._parting.ask(way, by, self._elapsed(), person):
+            return False
+        self._write(records.AskedRecord(way, by, self.now_ms))
+        own = self.persona.transfer_say if way == "transfer" else self.persona.limits.goodbye
+        self._slot.say(say or own, way)
+        return True
 
     @property
     def now_ms(self) -> int:
@@ -147,24 +148,32 @@ class CallSession:
                     case Played(generation, mark):
                         self._heard(self._playout.played(generation, mark), proven=True)
                     case Digit(digit):
-                        self._idle.activity(self._elapsed())
-                        self._slot.digit(digit)
-                        self._write(records.DigitPressed(digit, self.now_ms))
-                        if answer := self._consent.refused_by(digit, self._now()):
-                            self._slot.say(answer)
+                        self._press(digit)
                     case Malformed(why):
                         self._malformed += 1
                         self._write(records.Problem(f"an unreadable message was passed over: {why}", self.now_ms))
                     case Ended(reason):
-                        self._finish("caller_hung_up", reason)
+                        self._finish(Outcome("caller_hung_up", reason))
                         return
                     case Started():
                         pass  # the stream was taken up before the call began
         except CarrierError as error:
-            self._finish("protocol_error", str(error))
+            self._finish(Outcome("protocol_error", str(error)))
             await self._leg.close(error.close_code, str(error))
             return
-        self._finish("carrier_lost", "the carrier's connection broke off")
+        self._finish(Outcome("carrier_lost", "the carrier's connection broke off"))
+
+    def _press(self, digit: str) -> None:
+        self._idle.activity(self._elapsed())
+        self._slot.digit(digit)
+        self._write(records.DigitPressed(digit, self.now_ms))
+        if answer := self._consent.refused_by(digit, self._now()):
+            self._slot.say(answer)
+        elif action := self.persona.keys.get(digit):
+            if action.then != "continue":
+                self.ask(action.then, "key", say=action.say, person=action.to or "")
+            elif action.say and not self._parting.said:
+                self._slot.say(action.say)
 
     def _take_audio(self, at_ms: int, ulaw: bytes) -> None:
         now = self._clock()
@@ -199,7 +208,7 @@ class CallSession:
                     await self._say_frame(await self._slot.next())
             except EngineError as error:
                 self._write(records.Problem(str(error), self.now_ms))
-                if self._parting is not None:
+                if self._parting.said:
                     return  # what ends the call has been said, and needs no engine to be heard
                 going_on = await self._change_engine()
                 if not going_on:
@@ -217,7 +226,7 @@ class CallSession:
             await self._clear(by_gate=bool(frame.verdicts))
         for verdict in frame.verdicts:  # after the carrier was told: only now is it known what was heard
             self._verdicts += 1
-            self._ending_as = "gate_hangup" if verdict.action == "hangup" else self._ending_as
+            self._parting.gate(verdict.action)
             self._write(records.VerdictRecord.of(verdict, heard=self._playout.heard_of(verdict.begun)))
         now = self._now()
         silent = not frame.pcm
@@ -227,8 +236,15 @@ class CallSession:
         piece = await self._play(self._to_phone(frame.pcm), frame.text, frame.turn, marked=frame.wish is not None)
         if frame.wish == "record":
             self._consent.notice_ends(piece.mark)
-        elif frame.wish and self._parting is None:
-            self._parting = _Parting(frame.wish, piece)
+        elif frame.wish:
+            self._wish(frame.wish, piece)
+        if frame.text:
+            self._parting.spoke()
+
+    def _wish(self, way: Way, piece: Piece) -> None:
+        by = self._parting.wish(way, piece)
+        if way == "transfer" and by in ("caller", "gate"):
+            self._write(records.AskedRecord(way, by, self.now_ms))
 
     async def _play(self, ulaw: bytes, text: str = "", turn: int = 0, *, marked: bool = False) -> Piece:
         """Send audio, and a mark behind what has text or is to be `marked`."""
@@ -251,9 +267,8 @@ class CallSession:
 
     async def _clear(self, *, by_gate: bool = False) -> None:
         self._take_back(self._now(), "gate" if by_gate else "caller_spoke")
-        self._parting = None  # a goodbye that was interrupted is none
-        if not by_gate:  # the gate's own goodbye is still to come
-            self._ending_as = "agent_goodbye"
+        if outcome := self._parting.cleared(by_gate=by_gate):
+            self._finish(outcome)
         await self._leg.send(Clear())
 
     def _take_back(self, now: int, reason: Literal["caller_spoke", "gate", "call_ended"]) -> None:
@@ -272,11 +287,11 @@ class CallSession:
         self._hold = None
         await self._clear()
         if not self._apology:
-            self._finish("engine_failed", why)
+            self._finish(Outcome("engine_failed", why))
             return
-        self._ending_as = "engine_failed"
+        self._parting.how = "engine_failed"
         piece = await self._play(self._apology, marked=True)
-        self._parting = _Parting("hangup", piece, why)
+        self._parting.wish("hangup", piece, why)
 
     async def _change_engine(self) -> bool:
         """The engine is gone: have the caller wait for another one. False where the call has to end."""
@@ -320,14 +335,8 @@ class CallSession:
                 self._write(records.AgentSaid(piece.text, piece.turn, piece.start_ms, piece.end_ms, proven))
             if proven:
                 self._consent.heard(piece.mark, self._now())
-            if self._parting and piece.mark == self._parting.piece.mark:
-                self._part(self._parting)
-
-    def _part(self, parting: _Parting) -> None:
-        if parting.wish == "transfer":
-            self._finish("transfer", "the caller is put through to a person")
-        else:
-            self._finish(self._ending_as, parting.reason)
+            if outcome := self._parting.heard(piece):
+                self._finish(outcome)
 
     # -- time
 
@@ -337,17 +346,18 @@ class CallSession:
             elapsed = self._elapsed()
             stalled = self._clock() - self._last_media
             if stalled > self._leg.no_media_seconds:
-                self._finish("carrier_lost", f"no audio came for {self._leg.no_media_seconds:g} s")
+                self._finish(Outcome("carrier_lost", f"no audio came for {self._leg.no_media_seconds:g} s"))
                 return
             if stalled > STALL_SECONDS:
                 self._idle.activity(elapsed, caller=False)  # a caller who holds the line is not a silent one
             if self._heard_media:
                 for frame in self._intake.catch_up(elapsed * 1000):
                     self._push(frame)
-            if self._parting:
-                ends = self._parting.piece.end_ms / 1000
-                if elapsed > ends + MARK_GRACE_SECONDS:
-                    self._heard(self._playout.presumed(self._now()), proven=False)
+            if outcome := self._parting.overdue(elapsed):
+                self._finish(outcome)
+            if self._parting.mark_is_late(elapsed):
+                self._heard(self._playout.presumed(self._now()), proven=False)
+            if self._parting.decided:
                 continue
             if self._rescue and self._heard_media and elapsed - self._engine_heard > ENGINE_STALL_SECONDS:
                 self._begin_hold(self._rescue)
@@ -358,15 +368,15 @@ class CallSession:
     def _mind_limits(self, elapsed: float) -> None:
         limits = self.persona.limits
         if elapsed > limits.call_seconds + OVERTIME_SECONDS:
-            self._finish("too_long", f"the call lasted longer than {limits.call_seconds} s")
+            self._finish(Outcome("too_long", f"the call lasted longer than {limits.call_seconds} s"))
         elif elapsed > limits.call_seconds and not self._too_long_said:
             self._too_long_said = True
-            self._ending_as = "too_long"
+            self._parting.how = "too_long"
             self._slot.say(limits.goodbye, "hangup")
         elif (step := self._idle.due(elapsed)) == "ask":
             self._slot.say(limits.idle_question)
         elif step == "end":
-            self._ending_as = "idle"
+            self._parting.how = "idle"
             self._slot.say(limits.goodbye, "hangup")
 
     def _elapsed(self) -> float:
@@ -378,9 +388,9 @@ class CallSession:
 
     # -- the end
 
-    def _finish(self, how: How, reason: str) -> None:
+    def _finish(self, outcome: Outcome) -> None:
         if not self._over.done():
-            self._over.set_result(Outcome(how, reason))
+            self._over.set_result(outcome)
 
     def _wind_up(self, outcome: Outcome) -> None:
         """Write what is known of the last words, and how the call ended."""
@@ -410,12 +420,3 @@ class CallSession:
 
 SILENT_FRAME: Final = mulaw.encode(np.zeros(PHONE_FRAME, np.int16))
 """80 ms of mu-law silence."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Parting:
-    """The call ends in this way once this piece has been heard."""
-
-    wish: Wish
-    piece: Piece
-    reason: str = "the goodbye was heard"

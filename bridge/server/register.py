@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bridge.call.session import CallSession, Outcome
+from bridge.call.parting import Outcome
+from bridge.call.session import CallSession
 from bridge.server.journal import CallLog, Journal, recording_name, transcript_name
 from bridge.server.store import CallStore
 from bridge.server.tokens import Ticket

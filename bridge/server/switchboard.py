@@ -10,8 +10,9 @@ import logging
 import time
 from collections.abc import Callable
 
+from bridge.call.parting import Outcome
 from bridge.call.recording import Recording
-from bridge.call.session import CallSession, Outcome
+from bridge.call.session import CallSession
 from bridge.facts.errors import CarrierError
 from bridge.server.engine_process import EngineProcess
 from bridge.server.register import WRITE_SECONDS, LiveCall, Register, utc_now

@@ -24,6 +24,7 @@ FORMAT: Final = 1
 How = Literal[
     "caller_hung_up",
     "agent_goodbye",
+    "operator_hangup",
     "gate_hangup",
     "transfer",
     "idle",
@@ -38,6 +39,9 @@ How = Literal[
     "internal_error",
 ]
 """How a call ended. A file without an `ended` line belongs to a call in progress, or to a process that died."""
+
+Asker = Literal["caller", "gate", "key", "operator"]
+"""Who asks for a transfer, or for the end."""
 
 Carrier = Literal["twilio", "sip", "browser"]
 
@@ -134,6 +138,14 @@ class RecordingRecord(msgspec.Struct, frozen=True, tag_field="type", tag="record
     at_ms: int
 
 
+class AskedRecord(msgspec.Struct, frozen=True, tag_field="type", tag="asked"):
+    """Somebody asked that the caller be put through, or that the call be ended."""
+
+    what: Literal["transfer", "hangup"]
+    by: Asker
+    at_ms: int
+
+
 class Problem(msgspec.Struct, frozen=True, tag_field="type", tag="problem"):
     """Something went wrong that a person should know of. `what` is our own words, never the caller's."""
 
@@ -174,6 +186,7 @@ Record = (
     | AgentUnheard
     | VerdictRecord
     | DigitPressed
+    | AskedRecord
     | RecordingRecord
     | Problem
     | CarrierReport

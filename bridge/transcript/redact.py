@@ -25,6 +25,7 @@ from bridge.transcript.numbers import Row, Token, digits_of, luhn, open_ended, r
 from bridge.transcript.records import (
     AgentSaid,
     AgentUnheard,
+    AskedRecord,
     Call,
     CallerSaid,
     CarrierReport,
@@ -191,7 +192,7 @@ class Redactor:
                 return (*self._expired(record.at_ms), msgspec.structs.replace(record, **texts))
             case DigitPressed():
                 return (*self._expired(record.at_ms), msgspec.structs.replace(record, digit=""))
-            case Problem() | RecordingRecord():
+            case Problem() | RecordingRecord() | AskedRecord():
                 return (*self._expired(record.at_ms), record)
             case CarrierReport():
                 return (record,)

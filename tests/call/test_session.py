@@ -8,6 +8,7 @@ import pytest
 
 from bridge.call import session as module
 from bridge.call.idle import IdleWatch
+from bridge.call.parting import ANNOUNCE_SECONDS
 from bridge.call.rescue import Rescue
 from bridge.call.session import CallSession
 from bridge.carrier.twilio import TwilioStream
@@ -602,3 +603,81 @@ def test_the_leg_protocol_and_the_stream_agree_on_their_commands():
     stream.receive('{"event":"start","streamSid":"MZ1","start":{"callSid":"CA1"}}')
     for command in (SendAudio(b"a"), SendMark(0, 1), Clear()):
         assert stream.send(command)
+
+
+# -- keys, and what is asked for from outside
+
+KEYS = PERSONA.model_validate(
+    PERSONA.model_dump()
+    | {
+        "transfer": "+12025550112",
+        "keys": {
+            "0": "transfer",
+            "1": {"say": "From nine to five."},
+            "2": {"say": "To the workshop.", "then": "transfer", "to": "+12025550113"},
+            "#": "hangup",
+        },
+    }
+)
+
+
+async def heard_to_the_end(call, wish):
+    """The engine says the line, and the carrier plays it."""
+    await call.agent(AgentFrame(pcm=TONE, text=" One moment.", turn=2), AgentFrame(pcm=TONE, turn=2, wish=wish))
+    call.line.incoming.put_nowait(Played(call.marks[-1].generation, call.marks[-1].number))
+    return await call.task
+
+
+@pytest.mark.parametrize(
+    ("key", "line", "how", "person"),
+    [
+        ("0", "One moment, I'm putting you through.", "transfer", "+12025550112"),
+        ("2", "To the workshop.", "transfer", "+12025550113"),
+        ("#", "Thank you for calling. Goodbye.", "agent_goodbye", ""),
+    ],
+)
+async def test_a_key_of_the_persona_puts_through_or_hangs_up_after_its_line(rig, key, line, how, person):
+    call = rig(persona=KEYS)
+    await call.turn(0.2)
+    call.line.incoming.put_nowait(Digit(key))
+    await call.settle()
+    [(said, wish)] = call.line.said
+    assert said == line
+    outcome = await heard_to_the_end(call, wish)
+    assert (outcome.how, outcome.person) == (how, person)
+    [asked] = call.kinds(records.AskedRecord)
+    assert (asked.what, asked.by) == (wish, "key")
+
+
+async def test_a_key_that_says_something_leaves_the_call_as_it_is_and_others_mean_nothing(rig):
+    call = rig(persona=KEYS)
+    await call.turn(0.2)
+    for key in "719":
+        call.line.incoming.put_nowait(Digit(key))
+    await call.settle()
+    assert call.line.said == [("From nine to five.", None)]
+    assert call.line.digits == ["7", "1", "9"]
+    assert [record.digit for record in call.kinds(records.DigitPressed)] == ["7", "1", "9"]
+    assert (await call.end()).how == "caller_hung_up"
+
+
+async def test_a_caller_who_talks_over_the_announcement_is_put_through_at_once(rig):
+    call = rig(persona=KEYS)
+    await call.turn(0.2)
+    assert call.session.ask("transfer", "operator")
+    assert not call.session.ask("hangup", "operator")
+    await call.agent(AgentFrame(flush=True), AgentFrame(pcm=TONE, text=" One moment.", turn=2))
+    assert not call.task.done()
+    await call.agent(AgentFrame(flush=True, caller_speaking=True))
+    outcome = await call.task
+    assert (outcome.how, outcome.person) == ("transfer", "+12025550112")
+    assert "from outside" in outcome.reason
+
+
+async def test_what_was_asked_for_happens_also_with_an_engine_that_never_says_it(rig):
+    call = rig(persona=KEYS)
+    await call.turn(0.2)
+    assert call.session.ask("hangup", "operator", say="The shop is closing.")
+    assert call.line.said == [("The shop is closing.", "hangup")]
+    await call.turn(ANNOUNCE_SECONDS + 0.1)
+    assert (await call.task).how == "operator_hangup"

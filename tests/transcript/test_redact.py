@@ -13,6 +13,7 @@ from bridge.transcript.numbers import digits_of, luhn, tokens
 from bridge.transcript.records import (
     AgentSaid,
     AgentUnheard,
+    AskedRecord,
     Call,
     CallerSaid,
     CarrierReport,
@@ -275,6 +276,7 @@ def test_every_kind_of_record_is_masked_wherever_it_holds_what_was_said() -> Non
         AgentUnheard(f" {number}", 1, 2, "gate"),
         VerdictRecord("phrase", "topic", "agent", "refuse", 3, f"call {number}", True, f"call {number}", number),
         DigitPressed("4", 4),
+        AskedRecord("transfer", "key", 4),
         RecordingRecord("began", 5),
         Problem("the recording ended early", 5),
         CarrierReport("completed", "2026-01-31", 12),

@@ -6,7 +6,7 @@ from typing import Final
 
 from twilio.twiml.voice_response import Connect, VoiceResponse
 
-from bridge.call.session import Outcome
+from bridge.call.parting import Outcome
 from bridge.persona.schema import Persona
 from bridge.server.tokens import Ticket
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from bridge.call.session import Outcome
+from bridge.call.parting import Outcome
 from bridge.server.admission import who_answers
 from bridge.server.twilio import answers
 from bridge.server.twilio.requests import Desk, field, twiml

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from bridge.call.session import Outcome
+from bridge.call.parting import Outcome
 from bridge.server.register import utc_now
 from bridge.server.switchboard import Switchboard
 from bridge.server.twilio.requests import Desk, field, repetition, target

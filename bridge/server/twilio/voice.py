@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, Response
 
-from bridge.call.session import Outcome
+from bridge.call.parting import Outcome
 from bridge.server.admission import cannot_take, who_answers
 from bridge.server.journal import new_call_id
 from bridge.server.tokens import Ticket
