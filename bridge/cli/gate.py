@@ -65,7 +65,7 @@ def try_text(
 
     With ENGINE=personaplex the tokens are those of the tokeniser in MODEL_DIR. Else they are words, and a sentence that
     is stopped is left out whole, as the cascade engine does. `forbid` stands at tokens that are dropped before they
-    are heard, `refuse` at the token at which the refusal begins.
+    are heard, with the persona's `gate.hold`; `refuse` at the token at which the refusal begins.
 
     Examples:
 
@@ -131,7 +131,7 @@ class _Attempt:
 
             tokeniser = Tokeniser(model_dir / TOKENISER_FILE)
             pieces: list[Piece] = [tokeniser.piece(token) for token in tokeniser.encode(text)]
-        trial = try_pieces(self._persona, self._rules, pieces)
+        trial = try_pieces(self._persona, self._rules, pieces, self._persona.gate.hold)
         return _Tried(trial.pieces, trial.phrase, f"{joined(pieces[: trial.heard])} {trial.refusal}".strip())
 
     def _as_sentences(self, text: str) -> _Tried:

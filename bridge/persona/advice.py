@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Any, Final
 
 from bridge.facts.formats import FRAME_MS
 from bridge.gate.letters import read
-from bridge.persona.consistency import blocked_phrases, usable_rules
-from bridge.persona.document import Document
+from bridge.persona.consistency import blocked_phrases, rule_paths, usable_rules
+from bridge.persona.document import Document, spell
+from bridge.persona.lines import lines_for
 from bridge.persona.problem import Problem
 from bridge.persona.prompt import ADVISED_CHARACTERS, model_prompt
 from bridge.persona.schema import Persona
@@ -41,6 +43,7 @@ def advice(document: Document, persona: Persona | None) -> Iterator[Problem]:
     """Warnings, in no particular order; those about the persona as a whole only where the schema accepts it."""
     yield from _risky_phrases(document)
     yield from _unreachable_questions(document)
+    yield from _blocked_engine_lines(document)
     if persona is None:
         return
     length = len(model_prompt(persona))
@@ -92,6 +95,17 @@ def _risky_phrases(document: Document) -> Iterator[Problem]:
         if halves:
             what = f"{phrase!r} is also met by “{halves}”, because spacing never hides a blocked word"
             yield document.problem(path, what, "make it a longer phrase if that happens in your calls")
+
+
+def _blocked_engine_lines(document: Document) -> Iterator[Problem]:
+    """Lines of the CPU engine's own that the gate stops: callers hear the refusal in their place."""
+    language = document.values.get("language")
+    rules = usable_rules(document)
+    paths = {spell(path): path for path in rule_paths(document)}
+    for line in astuple(lines_for(language if isinstance(language, str) else "en")):
+        for hit in rules.find(line)[:1]:
+            what = f"{hit.phrase!r} also stops what the CPU engine says of its own: “{line}”"
+            yield document.problem(paths[hit.topic], what, "narrow it, or callers hear the refusal instead")
 
 
 def _everyday_halves(letters: str) -> str | None:

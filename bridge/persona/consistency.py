@@ -52,18 +52,27 @@ def contradictions(document: Document, name: str) -> Iterator[Problem]:
 
 
 def usable_rules(document: Document) -> Rules:
-    """The rules made of every blocked phrase that can be matched, and of every rule on numbers that can be used."""
+    """The rules made of every blocked phrase that can be matched, and of every rule on numbers that can be used.
+
+    Where the topic would stand in a hit, the path in words does (see `rule_paths`).
+    """
     topics = [
         BlockedTopic.model_construct(topic=spell(path), phrases=(phrase,))
         for path, phrase in blocked_phrases(document)
         if _unusable(phrase) is None
     ]
     topics += [
-        BlockedTopic.model_construct(topic=spell(path), numbers=numbers)
+        BlockedTopic.model_construct(topic=spell((*path, "numbers")), numbers=numbers)
         for path in _topics(document)
         if (numbers := _usable_numbers(document, path)) is not None
     ]
     return compile_rules(tuple(topics))
+
+
+def rule_paths(document: Document) -> Iterator[Path]:
+    """The paths of all that a topic can be met by."""
+    yield from (path for path, _ in blocked_phrases(document))
+    yield from ((*path, "numbers") for path in _topics(document))
 
 
 def _usable_numbers(document: Document, topic: Path) -> Numbers | None:

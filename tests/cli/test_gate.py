@@ -81,6 +81,20 @@ def test_with_personaplex_the_tokens_are_the_models_and_the_beginning_of_a_phras
     assert "election" not in last["spoken"]
 
 
+def test_with_personaplex_the_hold_of_the_persona_keeps_the_beginning_from_being_heard(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("sentencepiece")
+    monkeypatch.setenv("ENGINE", "personaplex")
+    monkeypatch.setenv("MODEL_DIR", str(ROOT / "tests" / "engine" / "personaplex" / "tiny"))
+    for hold, heard in ((0, "the e"), (4, "the  I'm sorry")):
+        path = tmp_path / "dental.yaml"
+        path.write_text(Path(DENTAL).read_text() + f"gate:\n  hold: {hold}\n")
+        *tokens, last = objects("test", "--persona", str(path), "--text", "the election", "--json")
+        assert last["spoken"].startswith(heard)
+        assert sum(token["action"] == "forbid" for token in tokens) >= hold
+
+
 def test_people_get_a_line_for_each_token() -> None:
     output = run("test", "--persona", DENTAL, "--text", "Take an antibiotic").output
     assert output.splitlines()[:3] == [

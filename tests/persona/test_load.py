@@ -92,6 +92,24 @@ def test_a_topic_that_puts_callers_through_needs_a_number_and_no_topic_may_stand
     assert line.startswith("17:5: blocked #2, action: is transfer, but there is no transfer number")
 
 
+def test_a_rule_that_stops_lines_of_the_engines_own_is_warned_of() -> None:
+    (warning,) = warned(GOOD.replace("- election", "- finding an answer"))
+    assert warning.startswith("15:9: blocked #1, words #1: 'finding an answer' also stops what the CPU engine says")
+    assert "“I'm sorry, I'm having trouble finding an answer just now." in warning
+    assert not warned(GOOD.replace("- election", "- Hallo"))
+    assert any("“Hallo! Was kann" in line for line in warned(GOOD.replace("- election", "- Hallo") + "language: de\n"))
+
+
+def test_numbers_that_must_not_be_told_are_checked_like_phrases() -> None:
+    near = "    numbers:\n      near: [9 a.m., morn*ing]\n    words:"
+    assert "blocked #1, numbers, near #2: 'morn*ing': a * may stand" in said(GOOD.replace("    words:", near))[0]
+    numbers = "    numbers:\n      near: [from]\n      kind: any\n    words:"
+    (problem,) = said(GOOD.replace("    words:", numbers))
+    assert "answer: contains 'From 9', which 'a number near from' under blocked forbids to say" in problem
+    (problem,) = said(GOOD.replace("    words:", "    numbers:\n      kind: any\n    words:"))
+    assert "kind: any needs at least one word under near" in problem
+
+
 def test_parse_raises_one_error_whose_message_lists_all_problems() -> None:
     with pytest.raises(PersonaError) as caught:
         parse("name: other\nrefusal:\n", "shop")

@@ -8,11 +8,11 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bridge.engine.cascade.lines import Lines, lines_for
 from bridge.engine.cascade.phrases import INTENT_THRESHOLD, INTENTS, IntentName, match_words
 from bridge.engine.cascade.retrieval import Embedder, Index, Key, build_index
 from bridge.engine.cascade.sentences import split
 from bridge.facts.speech import Recollection, Wish
+from bridge.persona.lines import Lines, lines_for
 from bridge.persona.schema import Persona
 
 _MOST_PARTS: Final = 5

@@ -1,4 +1,4 @@
-"""The engine's own lines in each language: what it says where neither the persona nor a model has words for it."""
+"""The CPU engine's own lines in each language: what it says where neither the persona nor a model has words for it."""
 
 from __future__ import annotations
 
