@@ -106,6 +106,12 @@ def shop():
     return SHOP
 
 
+@pytest.fixture(scope="session")
+def run_server():
+    """`async with run_server(folder, **settings) as server`, for fixtures that outlive a test."""
+    return running
+
+
 @pytest.fixture
 def serve(tmp_path):
     """`async with serve(...) as server`."""

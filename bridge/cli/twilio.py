@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from httpx import create_ssl_context
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from twilio.rest import Client
 
+from bridge.cli.findings import show_findings
 from bridge.cli.lines import clean
 from bridge.cli.persona import load
+from bridge.connect.chain import look_at_chain
 from bridge.connect.configuration import (
     Change,
     Configuration,
@@ -27,6 +31,7 @@ from bridge.connect.configuration import (
 from bridge.connect.memory import Memory, Remembered
 from bridge.connect.numbers import Owned, client_of, configure, number
 from bridge.facts.errors import PersonaError
+from bridge.facts.findings import Finding, Level
 from bridge.facts.settings import Settings, load_settings
 from bridge.persona.schema import E164
 from bridge.server.twilio import answers
@@ -138,6 +143,48 @@ def disconnect(
         forget()
         if not as_json:
             typer.echo(f"{phone_number} is as it was." if known else f"{phone_number} answers no calls now.")
+
+
+@app.command()
+def check(
+    phone_number: Annotated[
+        str | None,
+        typer.Option("--number", callback=_number, help="The number to try. Without it, all that lead to PUBLIC_URL."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Try the whole chain from a number at Twilio to a call, and name each link that is broken.
+
+    Credentials, clock, the number's addresses, PUBLIC_URL (name, port, certificate), the voice webhook, its signature
+    (a right one and a wrong one), who answers, the stream's upgrade. The webhook that is sent tells of no call: it
+    leaves no record and takes no slot. Run it with the settings of the server. Exit status 1: a link is broken.
+
+    Examples:
+
+        callbridge twilio check
+
+        callbridge twilio check --number +15551234567 --json
+    """
+    settings = load_settings()
+    console = Console(highlight=False, markup=False, emoji=False)
+
+    async def look() -> list[Finding]:
+        findings = []
+        async for finding in look_at_chain(settings, phone_number, create_ssl_context()):
+            findings.append(finding)
+            if not as_json:
+                show_findings(console, [finding])
+        return findings
+
+    findings = asyncio.run(look())
+    broken = list(dict.fromkeys(finding.name for finding in findings if finding.level is Level.PROBLEM))
+    if as_json:
+        report = {"ok": not broken, "broken": broken, "checks": [asdict(finding) for finding in findings]}
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        typer.echo(f"Broken: {', '.join(broken)}." if broken else "Calls come through.")
+    if broken:
+        raise typer.Exit(1)
 
 
 @app.command("bin")

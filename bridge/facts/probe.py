@@ -7,10 +7,10 @@ from typing import Final
 FIELD: Final = "CallbridgeProbe"
 """Field of the voice webhook's form that says: there is no call. Its value is 1."""
 
-STATE_HEADER: Final = "Callbridge-State"
+STATE_HEADER: Final = "callbridge-state"
 """Header of the answer: ready, or why no call can be taken (stopping, engine, full, nobody)."""
 
-TIME_HEADER: Final = "Callbridge-Time"
+TIME_HEADER: Final = "callbridge-time"
 """Header of the answer: the server's clock, ISO 8601."""
 
 CLOSE_REASON: Final = "probe"

@@ -21,7 +21,8 @@ def media_routes(router: APIRouter, desk: Desk) -> None:
         problem = desk.signatures.upgrade_problem(socket.url.path, socket.headers.get("x-twilio-signature"))
         if problem:
             log.warning("a stream was refused: %s", problem)
-            await _refuse(socket, problem)
+            signed = "x-twilio-signature" in socket.headers
+            await _refuse(socket, problem, address=desk.signatures.stream_url(socket.url.path), signed=signed)
             return
         if await desk.probes.take(token, socket):
             return
@@ -35,5 +36,5 @@ def media_routes(router: APIRouter, desk: Desk) -> None:
         await desk.switchboard.hold(ticket, TwilioLeg(socket))
 
 
-async def _refuse(socket: WebSocket, detail: str) -> None:
-    await socket.send_denial_response(JSONResponse({"error": "forbidden", "detail": detail}, 403))
+async def _refuse(socket: WebSocket, detail: str, **about: object) -> None:
+    await socket.send_denial_response(JSONResponse({"error": "forbidden", "detail": detail, **about}, 403))

@@ -1,0 +1,1 @@
+"""A number at Twilio, a proxy, a server: the chain, and everything that breaks it."""

@@ -1,0 +1,76 @@
+"""A reverse proxy with TLS, as it stands in front of many a server, and its usual mistakes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+TLS = Path(__file__).parents[1] / "data" / "tls"
+
+
+@dataclass
+class Proxy:
+    """Leads each connection's one request to `upstream`; every field but that is a mistake that can be made.
+
+    `drop` names headers that do not get through (in small letters), `path` rewrites the path, `host` the host;
+    `answer` is said to requests whose path contains `where` instead of asking anybody.
+    """
+
+    upstream: int
+    certificate: str = "bridge.pem"
+    drop: tuple[str, ...] = ()
+    path: Callable[[str], str] = str
+    host: str = ""
+    answer: bytes = b""
+    where: str = "/"
+    port: int = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Proxy]:
+        """Serve on a free port of this machine, or on `port`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(TLS / self.certificate)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=context)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            await server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            method, target, _ = head.partition("\r\n")[0].split(" ")
+            if self.answer and self.where in target:
+                writer.write(self.answer)
+                await writer.drain()
+            else:
+                above, below = await asyncio.open_connection("127.0.0.1", self.upstream)
+                below.write(self._rewritten(head, method, target).encode("latin-1"))
+                await asyncio.gather(_pipe(reader, below), _pipe(above, writer))
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    def _rewritten(self, head: str, method: str, target: str) -> str:
+        lines = [line for line in head.split("\r\n")[1:] if line]
+        upgrade = any(line.lower() == "upgrade: websocket" for line in lines) and "upgrade" not in self.drop
+        kept = [line for line in lines if line.partition(":")[0].lower() not in {*self.drop, "connection"}]
+        if self.host:
+            kept = [f"Host: {self.host}" if line.lower().startswith("host:") else line for line in kept]
+        kept.append("Connection: Upgrade" if upgrade else "Connection: close")
+        return "\r\n".join([f"{method} {self.path(target)} HTTP/1.1", *kept, "", ""])
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    with contextlib.suppress(OSError):
+        writer.close()
