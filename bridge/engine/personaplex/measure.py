@@ -1,4 +1,4 @@
-"""What 8-bit weights cost: logits and tokens beside the model's own weights, on a snapshot's golden vectors."""
+"""What 8-bit weights, keys and values cost: logits and tokens beside the model's own, on golden vectors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from bridge.engine.personaplex.config import CASES_FILE, LM_FILE, MIMI_FILE
 from bridge.engine.personaplex.device import dtype_on
 from bridge.engine.personaplex.model import load_model, require_files
+from bridge.engine.personaplex.packing import Keys
 from bridge.engine.personaplex.quantise import Weights
 from bridge.engine.personaplex.verify import load_cases, replay
 from bridge.engine.personaplex.weights import WeightsError
@@ -17,9 +18,10 @@ from bridge.engine.personaplex.weights import WeightsError
 
 @dataclass(frozen=True)
 class QuantisationError:
-    """How far packed weights are from the model's own; both say the recorded tokens, so that steps stay comparable."""
+    """How far a packed model is from its own self; both say the recorded tokens, so that steps stay comparable."""
 
     weights: Weights
+    keys: Keys
     frames: int
     text_logits_max_error: float
     audio_logits_max_error: float
@@ -33,7 +35,8 @@ class QuantisationError:
 
 def quantisation_error(
     directory: Path,
-    weights: Weights,
+    weights: Weights = Weights.BF16,
+    keys: Keys = Keys.BF16,
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
@@ -50,8 +53,8 @@ def quantisation_error(
         raise WeightsError(f"{directory / CASES_FILE} has no unprompted case to measure on")
     caller, history = cases["unprompted.caller_codes"], cases["unprompted.tokens"]
     own, packed = (
-        replay(load_model(directory, device=device, dtype=dtype, weights=kind), None, caller, history)
-        for kind in (Weights.BF16, weights)
+        replay(load_model(directory, device=device, dtype=dtype, weights=kind), None, caller, history, held)
+        for kind, held in ((Weights.BF16, Keys.BF16), (weights, keys))
     )
     same = torch.cat(
         (
@@ -61,6 +64,7 @@ def quantisation_error(
     )
     return QuantisationError(
         weights=weights,
+        keys=keys,
         frames=len(own.text_logits),
         text_logits_max_error=float((own.text_logits - packed.text_logits).abs().max()),
         audio_logits_max_error=float((own.audio_logits - packed.audio_logits).abs().max()),

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from bridge.engine.personaplex.layers import Attend, rotary, rotate
+from bridge.engine.personaplex.packing import WIDENED, Keys, Packing, widen
 from bridge.engine.personaplex.pages import PageTable, bucket_of
 from bridge.engine.personaplex.staging import Inlet
 
@@ -42,10 +43,10 @@ LARGEST_PAGE: Final = 128
 class PagedWindow:
     """Keys and values of the positions that calls can see, for every layer and slot.
 
-    pools: for each layer [2, pages, heads, page, head_dim], keys and values. table int64 [B, places]: the page of each
-    place of a slot's window. owner and place int64 [pages]: the way back. span int64 [B]: over how many entries the
-    window of a slot slides. `moves` counts how often the pools have moved in memory, `shortened` the calls that
-    got no further page.
+    pools: for each layer [2, pages, heads, page, head_dim], keys and values, packed or not (`packing.py`).
+    table int64 [B, places]: the page of each place of a slot's window. owner and place int64 [pages]: the way back.
+    span int64 [B]: over how many entries the window of a slot slides. `moves` counts how often the pools have moved in
+    memory, `shortened` the calls that got no further page.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class PagedWindow:
         dtype: torch.dtype,
         most_pages: int | None = None,
         at_once: bool = False,
+        keys: Keys = Keys.BF16,
     ) -> None:
         """most_pages: so many pages at most, nobody's included; otherwise as many as all full windows need. at_once:
         take them from the device now, so that they never move; otherwise as calls need them. May raise
@@ -71,7 +73,9 @@ class PagedWindow:
         self._max_period = max_period
         self.places = places = -(-context // self.page)
         self._pages = PageTable(slots, places, most_pages)
-        self.pools = [torch.zeros(2, 1, heads, self.page, head_dim, device=device, dtype=dtype) for _ in range(layers)]
+        self.packing = Packing(layers, slots, heads, device) if keys is Keys.FP8 else None
+        held = torch.uint8 if self.packing else dtype
+        self.pools = [torch.zeros(2, 1, heads, self.page, head_dim, device=device, dtype=held) for _ in range(layers)]
         pages = len(self._pages.owner)
         self._layout = Inlet(torch.zeros(slots * (places + 1) + 2 * pages, dtype=torch.int64, device=device))
         table, self.span, self.owner, self.place = torch.split(
@@ -142,6 +146,11 @@ class PagedWindow:
         """Take a slot's pages back. Their keys are not wiped: nobody sees an entry before writing to it."""
         self._pages.release(slot)
 
+    def reset(self, which: Tensor) -> None:
+        """The slots of a bool mask [B] get another call."""
+        if self.packing is not None:
+            self.packing.reset(which)
+
     def lay_out(self) -> None:
         """Tell the device which page is whose, if that has changed. To be called before `at`."""
         pages = self._pages
@@ -203,20 +212,26 @@ class PagedWindow:
         far = rotary(torch.minimum(position, span - 1), head_dim, self._max_period)
         # The scale of the scores goes into the queries.
         turns = torch.stack((near * head_dim**-0.5, far * head_dim**-0.5, near), dim=1)[:, None]  # of q, q and k
-        running = run[:, None, None, None]
+        running, packing = run[:, None, None, None], self.packing
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # each [B, 1, heads, head_dim]
             pool = self.pools[layer][:, :bucket]
             turned = rotate(torch.stack((q[:, 0], q[:, 0], k[:, 0]), dim=2), turns)  # [B, heads, 3, head_dim]
-            new = torch.stack((turned[:, :, 2], v[:, 0]), dim=1)
+            new, queries = torch.stack((turned[:, :, 2], v[:, 0]), dim=1), turned[:, :, :2]
+            if packing is not None:
+                scale = packing.scale[layer, :, : len(position)].transpose(0, 1)  # [B, 2, heads]
+                new, queries = packing.pack(new, scale), (queries * scale[:, 0, :, None, None]).to(q.dtype)
             pool[:, page, :, offset] = torch.where(running, new, pool[:, page, :, offset])  # [B, 2, heads, head_dim]
             keys, values = pool  # each [bucket, heads, page, head_dim]
-            score = _product(turned[owner, :, :2], keys.transpose(-1, -2))  # [bucket, heads, 2, page]
+            score = _product(queries[owner], keys.transpose(-1, -2))  # [bucket, heads, 2, page]
             score = torch.where(stays, score[:, :, 1], score[:, :, 0]).transpose(0, 1)
             score = score[:, table].masked_fill_(hidden, float("-inf"))  # [heads, B, places, page]
             weight = score.flatten(2).softmax(-1).to(q.dtype).view_as(score)
             parts = _product(weight.permute(1, 2, 0, 3)[owner, place][:, :, None], values)
-            return parts[table].sum(1).transpose(1, 2).to(q.dtype)  # from [bucket, heads, 1, head_dim]
+            found = parts[table].sum(1)  # from [bucket, heads, 1, head_dim]
+            if packing is not None:
+                found = found * scale[:, 1, :, None, None]
+            return found.transpose(1, 2).to(q.dtype)
 
         return attend
 
@@ -227,9 +242,11 @@ class PagedWindow:
         positions = torch.arange(end - kv.shape[2], end, device=kv.device)
         entry = _entries(positions, torch.full_like(positions, pinned), self.span[slot])
         page, offset = self.table[slot, entry // self.page], entry % self.page
-        for pool, new in zip(self.pools, kv, strict=True):
-            for part, values in zip(pool, new, strict=True):
-                part[page, :, offset] = values
+        if self.packing is not None:
+            self.packing.fit(slot, kv)
+        for layer, (pool, new) in enumerate(zip(self.pools, kv, strict=True)):
+            held = self.packing.pack(new, self.packing.scale[layer, :, slot, None]) if self.packing else new
+            pool[:, page, :, offset] = held.transpose(0, 1)  # [n, 2, heads, head_dim]
 
 
 def _entries(position: Tensor, pinned: Tensor, span: Tensor) -> Tensor:
@@ -246,7 +263,10 @@ def _visible(entries: Tensor, newest: Tensor, pinned: Tensor, span: Tensor) -> T
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
-    """[pages, heads, n, k] times [pages, heads, k, m] in float32, whatever the operands are."""
+    """[pages, heads, n, k] times [pages, heads, k, m] in float32, whatever the operands are; b may be packed."""
+    if b.dtype == torch.uint8:
+        several = zip(torch.split(a, WIDENED), torch.split(b, WIDENED), strict=True)
+        return torch.cat([_product(some, widen(pages, a.dtype)) for some, pages in several])
     if a.is_cuda and a.dtype != torch.float32:
         y = torch.bmm(a.flatten(0, 1), b.flatten(0, 1), out_dtype=torch.float32)
         return y.view(*a.shape[:2], *y.shape[1:])

@@ -22,6 +22,7 @@ from bridge.engine.personaplex.config import PersonaPlexError, Sampling
 from bridge.engine.personaplex.graphs import Graphs, Record
 from bridge.engine.personaplex.machine import Machine, Progress, cuda_graphs
 from bridge.engine.personaplex.model import Model
+from bridge.engine.personaplex.packing import Keys
 from bridge.engine.personaplex.prompt import Voice, lay_out, prefill
 from bridge.engine.personaplex.slots import Slots, Snapshot, check_sampling
 from bridge.engine.personaplex.weights import WeightsError
@@ -88,14 +89,15 @@ class Runtime:
         sizes: Sequence[int] | None = None,
         most_pages: int | None = None,
         at_once: bool = False,
+        keys: Keys = Keys.BF16,
         graphs: bool = True,
         record: Record | None = None,
         on_part: Callable[[str], None] = lambda part: None,
     ) -> None:
         """keep_prompt: voice and persona stay in the window however long a call lasts; otherwise they slide out of it
         with the rest (240 s at the published size). sizes: numbers of slots that a step may compute, by default the
-        powers of two up to all of them. most_pages, at_once: the memory of all windows, see `PagedWindow`. graphs:
-        capture them where there is a GPU; `record` captures in another way. on_part: told the name of each of
+        powers of two up to all of them. most_pages, at_once, keys: the memory of all windows, see `PagedWindow`.
+        graphs: capture them where there is a GPU; `record` captures in another way. on_part: told the name of each of
         `PARTS` once it is launched."""
         codec, language = model.config.mimi, model.config.lm
         if (codec.num_codebooks, codec.quantizer.bins) != (language.codebooks, language.card):
@@ -109,7 +111,7 @@ class Runtime:
         self._stream = _own_stream(model.device)
         with self._on_device():
             self._slots = Slots(
-                model.lm, slots, keep_prompt=keep_prompt, grow=True, most_pages=most_pages, at_once=at_once
+                model.lm, slots, keep_prompt=keep_prompt, grow=True, most_pages=most_pages, at_once=at_once, keys=keys
             )
             self._hearing = model.mimi.encode_stream(slots)
             self._saying = model.mimi.decode_stream(slots)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bridge.engine.personaplex.config import LMConfig, PersonaPlexError, Sampling
 from bridge.engine.personaplex.lm import LanguageModel
+from bridge.engine.personaplex.packing import Keys
 from bridge.engine.personaplex.paged import PagedWindow
 from bridge.engine.personaplex.sampling import TOP_K_MAX
 
@@ -58,6 +59,7 @@ class Slots:
         grow: bool = False,
         most_pages: int | None = None,
         at_once: bool = False,
+        keys: Keys = Keys.BF16,
     ) -> None:
         """keep_prompt: voice and persona stay in the window while the rest slides. grow: a slot has only the pages that
         `reserve` was asked for; otherwise all of them at once. The others as in `PagedWindow`."""
@@ -77,6 +79,7 @@ class Slots:
             dtype=lm.dtype,
             most_pages=most_pages,
             at_once=at_once,
+            keys=keys,
         )
         if not grow:
             for slot in range(count):
@@ -105,6 +108,7 @@ class Slots:
 
     def reset(self, which: Tensor) -> None:
         """Make the slots of a bool mask [B] as good as new. Old keys need no wiping: no position reaches them."""
+        self.window.reset(which)
         self.position.masked_fill_(which, 0)
         self.prompt_end.masked_fill_(which, 0)
         self.pinned.masked_fill_(which, 0)

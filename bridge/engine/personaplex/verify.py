@@ -16,6 +16,7 @@ from torch import Tensor
 from bridge.engine.personaplex.config import CASES_FILE, LM_FILE, MIMI_FILE, VOICES_DIR, Sampling
 from bridge.engine.personaplex.mimi import decode_codes, encode_signal
 from bridge.engine.personaplex.model import Model, load_model, require_files
+from bridge.engine.personaplex.packing import Keys
 from bridge.engine.personaplex.prompt import Prompt, Voice, VoiceCodes, lay_out, prefill
 from bridge.engine.personaplex.slots import Slots
 from bridge.engine.personaplex.step import candidates, listen, noise, speak
@@ -143,14 +144,16 @@ def load_cases(directory: Path) -> dict[str, Tensor]:
     return cases
 
 
-def replay(model: Model, prompt: Prompt | None, caller: Tensor, history: Tensor | None = None) -> Replay:
+def replay(
+    model: Model, prompt: Prompt | None, caller: Tensor, history: Tensor | None = None, keys: Keys = Keys.BF16
+) -> Replay:
     """Let one slot hear recorded caller codes int64 [codebooks, T], greedily.
 
     With `history` int64 [rows, 1 + codebooks], it is made to say those tokens: the logits are then comparable
     between models that would go different ways.
     """
     lm = model.lm
-    slots = Slots(lm, 1)
+    slots = Slots(lm, 1, keys=keys)
     slots.configure(0, seed=0, sampling=Sampling.greedy())
     run = torch.ones(1, dtype=torch.bool, device=lm.device)
     said: list[Tensor] = []
