@@ -22,13 +22,14 @@ from bridge.cli.lines import clean, coloured, duration, lines, local_time
 from bridge.facts.errors import BridgeError, SettingsError
 from bridge.facts.settings import Settings, load_settings
 from bridge.server.journal import read_transcript
-from bridge.server.store import CallEntry, CallStore
+from bridge.server.rows import CallEntry
+from bridge.server.store import CallStore
 from bridge.transcript.records import Reading
 from bridge.transcript.summary import summarise
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, read and export the calls that were answered.",
+    help="List, read, export and delete the calls that were answered.",
 )
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="DIR", help="Instead of DATA_DIR.")]
@@ -71,7 +72,7 @@ def list_calls(
     if as_json:
         typer.echo(json.dumps([entry.as_dict() for entry in found], indent=2, ensure_ascii=False))
     elif found:
-        _console().print(_table(found))
+        _console().print(calls_table(found))
     else:
         typer.echo("No calls." if persona is None and since is None else "No calls match.")
 
@@ -198,7 +199,8 @@ def _heading(entry: CallEntry, data_dir: Path) -> list[str]:
     return [*heading, f"Recording {data_dir / entry.recording}"] if entry.recording else heading
 
 
-def _table(found: Sequence[CallEntry]) -> Table:
+def calls_table(found: Sequence[CallEntry]) -> Table:
+    """Calls for people to read."""
     table = Table(box=None, pad_edge=False)
     for name in ("CALL", "BEGAN", "PERSONA", "FROM"):
         table.add_column(name, no_wrap=name != "FROM")

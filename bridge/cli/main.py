@@ -10,7 +10,22 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge import __version__
-from bridge.cli import bench, bench_gate, call, calls, doctor, gate, model, persona, serve, sip, talk, twilio, voices
+from bridge.cli import (
+    bench,
+    bench_gate,
+    call,
+    calls,
+    doctor,
+    erase,
+    gate,
+    model,
+    persona,
+    serve,
+    sip,
+    talk,
+    twilio,
+    voices,
+)
 from bridge.facts.errors import BridgeError
 
 app = typer.Typer(
@@ -26,6 +41,8 @@ app.command("settings")(serve.show_settings)
 app.command("call")(call.call)
 app.command("load")(call.load)
 app.add_typer(persona.app, name="persona")
+calls.app.command("expire")(erase.expire_calls)
+calls.app.command("forget")(erase.forget_person)
 app.add_typer(calls.app, name="calls")
 app.add_typer(gate.app, name="gate")
 bench.app.command("gate")(bench_gate.bench_gate)

@@ -25,6 +25,7 @@ def _none_if_blank(value: Any) -> Any:
 
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_none_if_blank)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_blank)]
+OptionalDays = Annotated[Annotated[int, Field(ge=1, le=36_500)] | None, BeforeValidator(_none_if_blank)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1, le=4096)] | None, BeforeValidator(_none_if_blank)]
 
 
@@ -70,6 +71,12 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="Folder for transcripts, recordings and the call index.")
     database_url: OptionalText = Field(None, description="SQLAlchemy URL of the call index. Empty: SQLite in DATA_DIR.")
     record: bool = Field(False, description="1 keeps a stereo recording of each call.")
+    retention_days: OptionalDays = Field(
+        None, description="Calls are deleted after so many days: transcript, recording, row. Empty: never."
+    )
+    recording_retention_days: OptionalDays = Field(
+        None, description="Recordings are deleted after so many days. Empty: with their transcripts."
+    )
     redact: bool = Field(False, description="1 masks card and phone numbers in transcripts.")
 
     # -- Twilio

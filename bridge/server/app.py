@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -25,16 +26,19 @@ from bridge.carrier.twilio import MAX_MESSAGE
 from bridge.engine.messages import Configure
 from bridge.facts.errors import BridgeError, EngineError, SettingsError
 from bridge.facts.settings import Settings
+from bridge.server import pseudonym
 from bridge.server.api import api_routes
 from bridge.server.apologies import apology
 from bridge.server.door import Door
 from bridge.server.engine_process import EngineProcess
+from bridge.server.erasure import Keep
 from bridge.server.journal import Journal
 from bridge.server.limits import limit_body
 from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
 from bridge.server.prefix import under_prefix
 from bridge.server.register import Register
+from bridge.server.retention import Retention
 from bridge.server.seating import Seating
 from bridge.server.signature import Signatures
 from bridge.server.sip.routes import Network, SipSettings, sip_routes
@@ -69,7 +73,7 @@ class Server:
         )
         self.engine = EngineProcess(configure(settings), settings.watchdog_seconds)
         self.book = PersonaBook(settings.personas_dir, self.engine.prepare, self.engine.forget)
-        self.journal = Journal(settings.data_dir, redact=settings.redact)
+        self.journal = _journal(settings)
         self.store = CallStore(settings.database)
         tokens = StreamTokens(settings.stream_token_seconds, time.monotonic)
         self.switchboard = Switchboard(
@@ -86,6 +90,9 @@ class Server:
         )
         self.door = Door(settings.waiting_connections)
         self.app = self._app()
+        keep = Keep(settings.retention_days, settings.recording_retention_days)
+        self.retention = Retention(self.store, settings.data_dir, keep, lambda: datetime.now(UTC))
+        self._indexed = asyncio.Event()
         self._http: uvicorn.Server | None = None
         self._unfit: EngineError | None = None
 
@@ -140,6 +147,7 @@ class Server:
 
     async def _start(self, when_ready: Callable[[Server], Awaitable[None]] | None) -> None:
         await asyncio.to_thread(self.store.rebuild, self.settings.data_dir)
+        self._indexed.set()
         try:
             await self.engine.ready()
         except EngineError as error:  # it will not get better: the server ends with these words
@@ -160,16 +168,18 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
-        """The engine's supervisor and the personas' watch, for as long as the server runs."""
+        """The engine's supervisor, the personas' watch, the deleting of old calls: for as long as the server runs."""
         engine = asyncio.create_task(self.engine.run())
         watch = asyncio.create_task(self._watch_personas())
+        expiry = asyncio.create_task(self._expire())
         try:
             yield
         finally:
             await self.switchboard.stop()
             watch.cancel()
+            expiry.cancel()
             self.engine.stop()
-            await asyncio.gather(engine, watch, return_exceptions=True)
+            await asyncio.gather(engine, watch, expiry, return_exceptions=True)
             self.journal.close(JOURNAL_SECONDS)
             self.store.close()
             self.socket.close()
@@ -177,6 +187,10 @@ class Server:
     async def _watch_personas(self) -> None:
         await self.engine.ready()
         await self.book.watch()
+
+    async def _expire(self) -> None:
+        await self._indexed.wait()
+        await self.retention.run()
 
     async def _wind_down(self, http: uvicorn.Server, starting: asyncio.Task[None]) -> None:
         if self.switchboard.draining:  # the second signal
@@ -257,6 +271,12 @@ def _network(text: str) -> Network:
         return ipaddress.ip_network(text)
     except ValueError as error:
         raise SettingsError(f"SIP_ALLOW: {error}. Write networks like 127.0.0.0/8 or 192.0.2.10/32.") from None
+
+
+def _journal(settings: Settings) -> Journal:
+    if not settings.redact:
+        return Journal(settings.data_dir)
+    return Journal(settings.data_dir, redact=True, pseudonym=pseudonym.make(settings.data_dir))
 
 
 def _bind(settings: Settings) -> socket.socket:

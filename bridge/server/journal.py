@@ -11,12 +11,15 @@ all calls together `MAX_BYTES`; only beyond that are records refused, counted, a
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import re
 import secrets
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +37,14 @@ MAX_CALL_BYTES: Final = 4 * 1024 * 1024
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Bytes of all calls together that may wait for the disk."""
 
+CLAIM_TRIES: Final = 20
+"""Times, a millisecond apart, that marking a file as being written is tried."""
+
 RETRY_SECONDS: Final = 1.0
 """How long a disk that refused a write is left alone."""
 
 CALL_ID: Final = re.compile(r"[0-9a-f]{16}")
+RECORDING: Final = re.compile(rf"calls/\d{{4}}-\d{{2}}-\d{{2}}/{CALL_ID.pattern}\.wav")
 TRANSCRIPT: Final = re.compile(rf"calls/\d{{4}}-\d{{2}}-\d{{2}}/{CALL_ID.pattern}\.jsonl")
 
 
@@ -87,6 +94,21 @@ def read_transcript(data_dir: Path, name: str) -> Reading:
             f"The transcript {data_dir / name} cannot be read: {error.strerror}. "
             "If it was moved or deleted, put it back, or point DATA_DIR to where it lies."
         ) from None
+
+
+def being_written(data_dir: Path, name: str) -> bool:
+    """Whether a process on this machine holds the transcript open: its call is in progress."""
+    try:
+        fd = os.open(data_dir / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 class CallLog:
@@ -139,8 +161,19 @@ class CallLog:
 class Journal:
     """The writing thread and what waits for it. One per process."""
 
-    def __init__(self, data_dir: Path, *, redact: bool = False, retry_seconds: float = RETRY_SECONDS) -> None:
-        """Start the thread. `redact` masks numbers in what is written (see `bridge.transcript.redact`)."""
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        redact: bool = False,
+        pseudonym: Callable[[str], str] = lambda number: "",
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        """Start the thread. `redact` masks numbers in what is written (see `bridge.transcript.redact`).
+
+        `pseudonym` gives what stands for the number of the person on the line, where that is masked.
+        """
+        self._pseudonym = pseudonym
         self.data_dir = data_dir
         self.counters = JournalCounters()
         self._redact = redact
@@ -156,7 +189,7 @@ class Journal:
     def open(self, header: Call) -> CallLog:
         """Begin a call's file with its header. Raises `JournalError` for an id or a date that is not ours."""
         name = transcript_name(header.call_id, header.started_at)
-        call_log = CallLog(self, name, Redactor() if self._redact else None)
+        call_log = CallLog(self, name, Redactor(self._pseudonym) if self._redact else None)
         call_log.begin(header)
         return call_log
 
@@ -293,12 +326,25 @@ class Journal:
 def _create(path: Path) -> int:
     """Open a new file for appending, readable by its owner alone: it holds what a caller said."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    return _claimed(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
 
 
 def _reopen(path: Path) -> int | None:
     """Open a file that is there for appending."""
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return _claimed(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW))
     except FileNotFoundError:
         return None
+
+
+def _claimed(fd: int) -> int:
+    """Mark an open file as being written; the mark goes with the descriptor, however the process ends."""
+    for _ in range(CLAIM_TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:  # somebody looks at the mark in this very moment
+            time.sleep(0.001)
+        except OSError:  # a file system without locks
+            break
+    return fd

@@ -20,39 +20,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bridge.facts.errors import BridgeError
-from bridge.server.journal import JournalError, read_transcript, recording_name, transcript_name
-from bridge.transcript.records import Call, Ended, Problem, Record, VerdictRecord, is_recorded, is_refused, utc_text
-from bridge.transcript.summary import last_ms
-from bridge.transcript.turns import turns
+from bridge.server.journal import being_written, recording_name, transcript_name
+from bridge.server.rows import INTERRUPTED, CallEntry, calls, completed, derived, entry_of, lost, metadata, people
+from bridge.transcript.records import Call, Record, is_recorded, utc_text
 
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS: Final = 2_000
 """How long SQLite waits for another process that writes, before it reports an error."""
-
-INTERRUPTED: Final = "interrupted"
-"""`ended_how` of a call whose process died before it could write how the call ended."""
-
-_metadata = sa.MetaData()
-_calls = sa.Table(
-    "calls",
-    _metadata,
-    sa.Column("call_id", sa.String(16), primary_key=True),
-    sa.Column("carrier_id", sa.Text, nullable=False),
-    sa.Column("persona", sa.String(64), nullable=False, index=True),
-    sa.Column("from_number", sa.Text, nullable=False),
-    sa.Column("to_number", sa.Text, nullable=False),
-    sa.Column("engine", sa.String(32), nullable=False),
-    sa.Column("started_at", sa.String(32), nullable=False, index=True),
-    sa.Column("ended_at", sa.String(32)),
-    sa.Column("ended_how", sa.String(32)),
-    sa.Column("seconds", sa.Float),
-    sa.Column("transcript", sa.String(255), nullable=False),
-    sa.Column("recording", sa.String(255)),
-    sa.Column("turns", sa.Integer, nullable=False),
-    sa.Column("verdicts", sa.Integer, nullable=False),
-    sa.Column("problems", sa.Integer, nullable=False),
-)
 
 
 class StoreError(BridgeError):
@@ -61,30 +36,6 @@ class StoreError(BridgeError):
 
 class NoSuchCallError(StoreError):
     """No call has that id, or more than one does."""
-
-
-class CallEntry(msgspec.Struct, frozen=True):
-    """One row. Paths are relative to DATA_DIR; times are ISO 8601 in UTC; `ended_how` is none during the call."""
-
-    call_id: str
-    carrier_id: str
-    persona: str
-    from_number: str = msgspec.field(name="from")
-    to_number: str = msgspec.field(name="to")
-    engine: str
-    started_at: str
-    transcript: str
-    ended_at: str | None = None
-    ended_how: str | None = None
-    seconds: float | None = None
-    recording: str | None = None
-    turns: int = 0
-    verdicts: int = 0
-    problems: int = 0
-
-    def as_dict(self) -> dict[str, str | int | float | None]:
-        """Plain JSON values, under the names of the record: `from`, not `from_number`."""
-        return msgspec.convert(msgspec.to_builtins(self), dict[str, str | int | float | None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +58,7 @@ class CallStore:
             self._engine = sa.create_engine(url)
             if self._engine.dialect.name == "sqlite":
                 _prepare_sqlite(self._engine)
-            _metadata.create_all(self._engine)
+            metadata.create_all(self._engine)
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise StoreError(
                 f"The call index cannot be opened: {_reason(error)}. "
@@ -120,7 +71,7 @@ class CallStore:
 
     def begin(self, call: Call, transcript: str, recording: str | None = None) -> bool:
         """Enter a call that begins, with the paths of its files relative to DATA_DIR. False if the index refused."""
-        return self._try_save(_entry((call,), call, transcript, recording))
+        return self._try_save(entry_of((call,), call, transcript, recording))
 
     def finish(self, call_id: str, records: Sequence[Record]) -> bool:
         """Complete the row of a call from its records. False if the index refused."""
@@ -133,27 +84,27 @@ class CallStore:
             raise ValueError("the records of a call begin with its header")
         transcript = begun.transcript if begun else transcript_name(call_id, call.started_at)
         recording = recording_name(transcript) if is_recorded(records) else None
-        return self._try_save(_over(_entry(records, call, transcript, recording), records))
+        return self._try_save(completed(entry_of(records, call, transcript, recording), records))
 
     def list(
         self, *, persona: str | None = None, since: datetime | None = None, limit: int | None = None
     ) -> Sequence[CallEntry]:
         """Calls, the newest first; of one persona, begun at or after `since`, at most `limit`."""
-        query = sa.select(_calls).order_by(_calls.c.started_at.desc(), _calls.c.call_id)
+        query = sa.select(calls).order_by(calls.c.started_at.desc(), calls.c.call_id)
         if persona is not None:
-            query = query.where(_calls.c.persona == persona)
+            query = query.where(calls.c.persona == persona)
         if since is not None:
-            query = query.where(_calls.c.started_at >= utc_text(since))
+            query = query.where(calls.c.started_at >= utc_text(since))
         return self._select(query if limit is None else query.limit(limit))
 
     def get(self, call_id: str) -> CallEntry | None:
         """The call of exactly that id."""
-        found = self._select(sa.select(_calls).where(_calls.c.call_id == call_id))
+        found = self._select(sa.select(calls).where(calls.c.call_id == call_id))
         return found[0] if found else None
 
     def find(self, beginning: str) -> CallEntry:
         """The call whose id begins like this. Raises `NoSuchCallError` where there is none, or more than one."""
-        query = sa.select(_calls).where(_calls.c.call_id.startswith(beginning, autoescape=True)).limit(2)
+        query = sa.select(calls).where(calls.c.call_id.startswith(beginning, autoescape=True)).limit(2)
         found = self._select(query) if beginning else ()
         if not found:
             raise NoSuchCallError(f"There is no call {beginning!r}. `callbridge calls list` shows those there are.")
@@ -161,10 +112,69 @@ class CallStore:
             raise NoSuchCallError(f"More than one call begins with {beginning!r}. Give more of the id.")
         return found[0]
 
+    def of_person(self, numbers: Collection[str], person_keys: Collection[str]) -> Sequence[CallEntry]:
+        """Calls from one of these numbers, or of a person with one of these keys; the oldest first."""
+        keyed = sa.select(people.c.call_id).where(people.c.person_key.in_(person_keys))
+        theirs = calls.c.from_number.in_(numbers) | calls.c.call_id.in_(keyed)
+        return self._select(sa.select(calls).where(theirs).order_by(calls.c.started_at))
+
+    def keyed(self) -> frozenset[str]:
+        """The calls of whose person a key is kept."""
+        try:
+            with self._engine.connect() as connection:
+                return frozenset(connection.execute(sa.select(people.c.call_id)).scalars())
+        except SQLAlchemyError as error:
+            raise StoreError(f"The call index cannot be read: {_reason(error)}.") from None
+
+    def begun_before(
+        self, moment: datetime, *, since: datetime | None = None, recorded: bool = False, limit: int | None = None
+    ) -> Sequence[CallEntry]:
+        """Calls that began before `moment`, and not before `since`, the oldest first; `recorded`: with a recording."""
+        query = sa.select(calls).where(calls.c.started_at < utc_text(moment)).order_by(calls.c.started_at)
+        if since is not None:
+            query = query.where(calls.c.started_at >= utc_text(since))
+        if recorded:
+            query = query.where(calls.c.recording.is_not(None))
+        return self._select(query if limit is None else query.limit(limit))
+
+    def known_files(self, call_ids: Sequence[str]) -> frozenset[str]:
+        """The files of some calls that the index has."""
+        found = self._select(sa.select(calls).where(calls.c.call_id.in_(call_ids)))
+        return frozenset(name for entry in found for name in (entry.transcript, entry.recording) if name)
+
+    def remove(self, call_ids: Sequence[str]) -> None:
+        """Delete rows. Raises `StoreError` if the index refuses."""
+        self._change(
+            sa.delete(calls).where(calls.c.call_id.in_(call_ids)),
+            sa.delete(people).where(people.c.call_id.in_(call_ids)),
+        )
+
+    def remove_recordings(self, call_ids: Sequence[str]) -> None:
+        """These calls have no recording any more. Raises `StoreError` if the index refuses."""
+        self._change(sa.update(calls).where(calls.c.call_id.in_(call_ids)).values(recording=None))
+
+    def compact(self, *, whole: bool = False) -> bool:
+        """Let nothing that was deleted remain in SQLite's files; false if a reader keeps a log from being emptied.
+
+        Deleted rows are zeros already; what else held them is the write-ahead log. `whole` also writes the file anew,
+        which clears what a version without this care has left. Other databases see to this themselves.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return True
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                if whole:
+                    connection.exec_driver_sql("VACUUM")
+                busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        except SQLAlchemyError as error:
+            raise StoreError(f"The call index cannot be cleared of what was deleted: {_reason(error)}.") from None
+        return not busy
+
     def rebuild(self, data_dir: Path, live: Collection[str] = ()) -> Rebuilt:
         """Enter the transcripts that the index does not know, and those it holds for unfinished.
 
-        A call without an end was interrupted, unless it is one of `live`. Raises `StoreError` if the index refuses.
+        A call without an end was interrupted, unless it is one of `live` or its file is being written. Raises
+        `StoreError` if the index refuses.
         """
         known = {entry.transcript: entry for entry in self.list() if entry.call_id not in live}
         entered = interrupted = 0
@@ -172,9 +182,9 @@ class CallStore:
         names = {path.relative_to(data_dir).as_posix() for path in (data_dir / "calls").glob("*/*.jsonl")}
         open_rows = {name for name, entry in known.items() if entry.ended_how is None}
         for name in sorted(names - known.keys() | open_rows):
-            if Path(name).stem in live:
+            if Path(name).stem in live or being_written(data_dir, name):
                 continue
-            entry = _derive(data_dir, name) or _lost(known.get(name))
+            entry = derived(data_dir, name) or lost(known.get(name))
             if entry is None:
                 unreadable.append(name)
                 continue
@@ -197,19 +207,36 @@ class CallStore:
 
     def _save(self, entry: CallEntry) -> None:
         values = msgspec.structs.asdict(entry)
-        change = sa.update(_calls).where(_calls.c.call_id == entry.call_id).values(values)
+        person_key = values.pop("person_key")
+        change = sa.update(calls).where(calls.c.call_id == entry.call_id).values(values)
         try:
+            self._save_person(entry.call_id, person_key)
             with self._engine.begin() as connection:
                 if connection.execute(change).rowcount:
                     return
             try:
                 with self._engine.begin() as connection:
-                    connection.execute(sa.insert(_calls).values(values))
+                    connection.execute(sa.insert(calls).values(values))
             except IntegrityError:  # another process has entered it just now
                 with self._engine.begin() as connection:
                     connection.execute(change)
         except SQLAlchemyError as error:
             raise StoreError(f"The call index takes no entry: {_reason(error)}.") from None
+
+    def _save_person(self, call_id: str, person_key: str) -> None:
+        if not person_key:
+            return
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(people).where(people.c.call_id == call_id))
+            connection.execute(sa.insert(people).values(call_id=call_id, person_key=person_key))
+
+    def _change(self, *changes: sa.Update | sa.Delete) -> None:
+        try:
+            with self._engine.begin() as connection:
+                for change in changes:
+                    connection.execute(change)
+        except SQLAlchemyError as error:
+            raise StoreError(f"The call index takes no change: {_reason(error)}.") from None
 
     def _select(self, query: sa.Select[Any]) -> Sequence[CallEntry]:
         try:
@@ -217,52 +244,6 @@ class CallStore:
                 return [CallEntry(**row) for row in connection.execute(query).mappings()]
         except SQLAlchemyError as error:
             raise StoreError(f"The call index cannot be read: {_reason(error)}.") from None
-
-
-def _entry(records: Sequence[Record], call: Call, transcript: str, recording: str | None) -> CallEntry:
-    return CallEntry(
-        call_id=call.call_id,
-        carrier_id=call.carrier_id,
-        persona=call.persona,
-        from_number=call.from_number,
-        to_number=call.to_number,
-        engine=call.engine,
-        started_at=call.started_at,
-        transcript=transcript,
-        recording=recording,
-        turns=sum(turn.heard for turn in turns(records)),
-        verdicts=sum(isinstance(record, VerdictRecord) for record in records),
-        problems=sum(isinstance(record, Problem) for record in records),
-    )
-
-
-def _over(entry: CallEntry, records: Sequence[Record]) -> CallEntry:
-    ended = next((record for record in reversed(records) if isinstance(record, Ended)), None)
-    if ended is None:
-        return msgspec.structs.replace(entry, ended_how=INTERRUPTED, seconds=last_ms(records) / 1000)
-    return msgspec.structs.replace(entry, ended_how=ended.how, ended_at=ended.ended_at, seconds=ended.seconds)
-
-
-def _derive(data_dir: Path, name: str) -> CallEntry | None:
-    """The row of a call that is over, from its files; none where they are missing or not what they seem."""
-    try:
-        reading = read_transcript(data_dir, name)
-    except JournalError:
-        return None
-    call = reading.call
-    if call is None or not name.endswith(f"/{call.call_id}.jsonl"):
-        return None
-    recording = recording_name(name)
-    if is_refused(reading.records):  # the process may have died before it could delete the file
-        (data_dir / recording).unlink(missing_ok=True)
-    there = (data_dir / recording).exists()
-    entry = _over(_entry(reading.records, call, name, recording if there else None), reading.records)
-    return msgspec.structs.replace(entry, problems=entry.problems + len(reading.faults))
-
-
-def _lost(entry: CallEntry | None) -> CallEntry | None:
-    """The row of a call that began and whose file was never written, as on a full disk."""
-    return msgspec.structs.replace(entry, ended_how=INTERRUPTED) if entry else None
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:
@@ -277,6 +258,7 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten with zeros
         cursor.close()
 
 

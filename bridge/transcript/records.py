@@ -47,7 +47,10 @@ Carrier = Literal["twilio", "sip", "browser"]
 
 
 class Call(msgspec.Struct, frozen=True, tag_field="type", tag="call"):
-    """The first line. `started_at` is ISO 8601 in UTC (`utc_text`); only this and `ended_at` are wall-clock times."""
+    """The first line. `started_at` is ISO 8601 in UTC (`utc_text`); only this and `ended_at` are wall-clock times.
+
+    `person_key` stands for the number of the person on the line where that number is masked.
+    """
 
     call_id: str
     persona: str
@@ -58,6 +61,7 @@ class Call(msgspec.Struct, frozen=True, tag_field="type", tag="call"):
     started_at: str
     engine: str
     format: int = FORMAT
+    person_key: str = ""
 
 
 class CallerSaid(msgspec.Struct, frozen=True, tag_field="type", tag="caller_said"):

@@ -15,7 +15,7 @@ call still holds what was said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -173,8 +173,9 @@ class Redactor:
     Records that one number runs through become one record.
     """
 
-    def __init__(self) -> None:
-        """Nothing is held back."""
+    def __init__(self, pseudonym: Callable[[str], str] = lambda number: "") -> None:
+        """Nothing is held back. `pseudonym` gives what stands for a number, so that its calls can still be found."""
+        self._pseudonym = pseudonym
         self._held: dict[Literal["caller", "agent"], list[Said]] = {"caller": [], "agent": []}
 
     def push(self, record: Record) -> tuple[Record, ...]:
@@ -197,7 +198,9 @@ class Redactor:
             case CarrierReport():
                 return (record,)
             case Call():
-                return (msgspec.structs.replace(record, from_number=mask(record.from_number)),)
+                number = mask(record.from_number)
+                key = self._pseudonym(record.from_number) if number != record.from_number else ""
+                return (msgspec.structs.replace(record, from_number=number, person_key=key),)
             case Ended():
                 return (*self.flush(), record)
 

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from bridge.server.journal import recording_name, transcript_name
-from bridge.server.store import INTERRUPTED, CallStore, NoSuchCallError, StoreError
+from bridge.server.rows import INTERRUPTED
+from bridge.server.store import CallStore, NoSuchCallError, StoreError
 from bridge.transcript.records import (
     AgentSaid,
     Call,
