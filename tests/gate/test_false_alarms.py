@@ -1,7 +1,8 @@
-"""Innocent text must pass: look-alikes of rude and of blocked words, and what the personas' agents say all day."""
+"""Innocent text must pass: look-alikes of rude and of blocked words, and what is said on service lines all day."""
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from bridge.gate.rules import compile_rules
 from bridge.persona.load import parse
 from bridge.persona.schema import BlockedTopic, Persona
+
+from .ordinary import patterns, sentences
 
 PERSONAS = {
     path.stem: parse(path.read_text("utf-8"), path.stem)
@@ -47,6 +50,23 @@ _LOOK_ALIKES = """
     attorneyship biopolitics apolitical cosmopolitan metropolitan voltage explodes
     exploit investment refrigerate refrigerator capacity capacitance magnet magnetic electric electrician democracy
     magnesium multimedia grenadine munition lawyerly
+    Shitterton Penicuik Assisi Dakar Phuket Hassall Titmuss Hiscock Babcock Alcock Cockcroft Woodcock Hitchcock
+    shuttlecock ballcock stopcock weathercock cockade cockatoo Analise analogue bassoon cassock casserole cassava crass
+    harass embarrass morass trespass carcass sassafras molasses Arsene coarsely hoarse Dickie Benedick dickybird cuckoo
+    cumin cummerbund succumb encumber sextuplet sexton Sextus unisex bisextile Uranus heinous Titanic titration stitch
+    institution partition altitude gratitude title-holder drapery grapevine scraper trapezium
+    shellac nutshell Hellespont Rachelle Shelley hellebore illuminate illustrate pillow willow Lilliput silly
+    fagotto Fagin wankle swankier pshaw shitzu peninsula Peniston pension
+    ibis Ibiza acetone acetate acetic aspire aspic asparagus antibody antique antic biotin probiotic symbiotic
+    penitent pencil penknife opine dose dossier massage message mileage millipede millimeter million
+    diagonal diagram dialogue diaphragm diamond malpractical lawn lawful suitcase pantsuit attorn attuned polite
+    polish metropolis acropolis republish demography demolition
+    asbest merchant mercantile Mercedes explore explorer explain expo ammonia munificent radio radiology interactive
+    weave renegade fireman firefly firm armchair firewood geography geometry
+    jailer bailiff jasmine jam remote spyglass bit coin crypt cryptic script invest investor
+    anaconda anagram epic epidermis penalty contaminate migration emigrate
+    capable captain actor magnate rewind rewrite wire multiply meter refrigerated electric elect elector
+    electrolyte cute liability damage fire
 """
 LOOK_ALIKES = _LOOK_ALIKES.split()
 
@@ -63,46 +83,35 @@ BORDERS = [
     "I ran that by our manager, and not a bill was open.",
     "Pick from a wide selection of aspiring local makers.",
     "The refrigerator has a capacity of 500 liters.",
+    "It's crispy on the outside, and she is raspy on the telephone.",
+    "A bit of change, a coin or two; the crypt is closed.",
+    "The lawn suits the house, and the law is clear.",
+    "They diagonally cross the lot, then fly without a stop.",
+    "We share the price with you, and good invoices are an art.",
+    "Sue from the city hall called; the dentist's office did not.",
+    "Is it cheaper? Then us it is. Burn the candle yourself.",
+    "Turn off the remote, I'd say, and disable the alarm.",
+    "The demo crates arrive on Friday, and the crate for the demo on Monday.",
+    "She was safe; for your allergies ask the nurse.",
+    "The gas is off, the valve is new, and the fuse is by the pass.",
 ]
 
-DAYS = ["Monday", "Tuesday", "Thursday", "Saturday", "the first Sunday of the month", "public holidays"]
-TIMES = ["7:30 a.m.", "9 a.m.", "noon", "2 p.m.", "5:45 p.m."]
-THINGS = [
-    "your appointment", "the delivery", "a table for four", "the rental", "your recycling", "the repair visit",
-    "the invoice", "a new filter", "the deposit", "our selection of wines", "the second-hand fridge", "a check-up",
-]  # fmt: skip
-PRICES = ["45 dollars", "$119.99", "three hundred and twenty dollars", "15 percent less"]
-NAMES = ["Mrs. Hancock", "Mr. O'Brien", "Doctor Lee", "our technician", "the front desk"]
+
+def test_a_word_that_only_contains_a_rude_one_passes() -> None:
+    rules = compile_rules((BlockedTopic(topic="rude", words=RUDE),))
+    assert [word for word in LOOK_ALIKES if rules.find(f"Well, {word.upper()}, {word}; {word}")] == []
 
 
-def service_sentences() -> list[str]:
-    """What an agent of any of the businesses may say, put together from the parts of such sentences."""
-    said = [
-        f"We're open on {day} from {begin} to {end}." for day, begin, end in product(DAYS, TIMES, TIMES) if begin != end
-    ]
-    said += [f"I can move {thing} to {day}, if that suits you." for thing, day in product(THINGS, DAYS)]
-    said += [
-        f"For {thing} we charge {price}, and {name} will tell you the rest."
-        for thing, price, name in product(THINGS, PRICES, NAMES)
-    ]
-    said += [
-        f"{name[0].upper()}{name[1:]} is free on {day} at {time}." for name, day, time in product(NAMES, DAYS, TIMES)
-    ]
-    said += [f"You don't need to pay for {thing} before {day}." for thing, day in product(THINGS, DAYS)]
-    return said
+def test_ten_thousand_ordinary_sentences_and_all_look_alikes_pass_every_shipped_persona() -> None:
+    said = sentences()
+    assert len(patterns()) >= 300
+    assert len(said) == len(set(said)) >= 10_000
+    everything = compile_rules(tuple(topic for persona in PERSONAS.values() for topic in persona.blocked))
+    assert [(text, hits) for text in [*said, *BORDERS, *LOOK_ALIKES] if (hits := everything.find(text))] == []
 
 
-@pytest.mark.parametrize("word", LOOK_ALIKES)
-def test_a_word_that_only_contains_a_rude_one_passes(word: str) -> None:
-    assert compile_rules((BlockedTopic(topic="rude", words=RUDE),)).find(f"Well, {word.upper()}, {word}; {word}") == []
-
-
-@pytest.mark.parametrize("name", PERSONAS)
-def test_no_shipped_persona_stops_look_alikes_or_ordinary_sentences(name: str) -> None:
-    rules = compile_rules(PERSONAS[name].blocked)
-    sentences = service_sentences()
-    assert len(sentences) > 500
-    assert [text for text in [*sentences, *BORDERS, *LOOK_ALIKES] if rules.find(text)] == []
+def test_ordinary_sentences_are_plain_text_of_one_line() -> None:
+    assert [text for text in sentences() if not re.fullmatch(r"[A-Z0-9$][^{}|=#\n]{15,200}[.?!]", text)] == []
 
 
 def test_rude_words_are_not_met_across_the_borders_of_ordinary_words() -> None:
