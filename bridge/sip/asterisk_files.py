@@ -88,7 +88,11 @@ def websocket_client(secrets: Secrets, bridge: Bridge) -> str:
 
 def dial_plan(plan: SipPlan, secrets: Secrets, bridge: Bridge) -> str:
     """The one way in, and the one way on. `${NEXT}` is the bridge's word: a number, or a cause to hang up with."""
-    out = f"Dial(PJSIP/${{NEXT}}@{plan.transfer_via},60,g)" if plan.transfer_via else "Transfer(PJSIP/${NEXT})"
+    out = (
+        f"Dial(PJSIP/${{NEXT}}@{plan.transfer_via},60,g)"
+        if plan.transfer_via
+        else "Transfer(PJSIP/sip:${NEXT}@${CHANNEL(pjsip,remote_addr)})"
+    )
     return f"""\
 [callbridge]
 exten => _[+0-9A-Za-z].,1,Set(GROUP(callbridge)=${{BRIDGE_PARTY}})
