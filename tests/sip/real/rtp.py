@@ -31,15 +31,18 @@ def parse(data, at, source):
 
 
 class RtpEnd:
-    """Sends what `play` is given, silence otherwise; keeps what comes. `peer` is where the answer said it listens."""
+    """Sends what `play` is given, silence otherwise; keeps what comes. `peer` is where the answer said it listens.
 
-    def __init__(self, host="127.0.0.2", kind=PCMU):
+    With `jitter`, a source of random numbers, each packet is late by up to 30 ms, so that some overtake others.
+    """
+
+    def __init__(self, host="127.0.0.2", kind=PCMU, jitter=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((host, 0))
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, 35, 1)  # SO_TIMESTAMPNS
         self.host, self.port = self.socket.getsockname()
-        self.kind, self.peer = kind, None
+        self.kind, self.peer, self.jitter = kind, None, jitter
         self.received = []
         self._sequence, self._timestamp, self._source = random.Random(self.port).sample(range(1 << 15), 3)
         self._queue = bytearray()
@@ -84,7 +87,14 @@ class RtpEnd:
             payload, self._queue = bytes(self._queue[:160]), self._queue[160:]
             head = struct.pack("!BBHII", 0x80, self.kind, self._sequence, self._timestamp, 7)
             data = head + payload.ljust(160, b"\xff")
-        self.socket.sendto(data, self.peer)
+        if self.jitter:
+            asyncio.get_running_loop().call_later(self.jitter.uniform(0, 0.03), self._leave, data)
+        else:
+            self._leave(data)
+
+    def _leave(self, data):
+        if self.socket.fileno() >= 0:
+            self.socket.sendto(data, self.peer)
 
     def _read(self):
         while True:
