@@ -31,7 +31,7 @@ FRAMING_MS = 160
 BURST_MS, PAUSE_MS = 200, 800
 LOUD = (bytes([0x10]) * 8 + bytes([0x90]) * 8) * 10
 PLAN = """\
-listen: {{address: 127.0.0.1, udp: {udp}, rtp: [40000, 40999]}}
+listen: {{address: 127.0.0.1, udp: {udp}, rtp: [16000, 16999]}}
 trunks:
   - {{name: load, kind: address, addresses: [127.0.0.2]}}
 """
@@ -111,7 +111,7 @@ async def measure(calls: int, seconds: int, folder: Path) -> dict[str, Any]:
     asterisk = start([*command, "sip", "up", "--ari-port", str(ari)], folder, environment, "asterisk")
     bridge = start([*command, "serve", "--engine", "echo"], folder, environment, "bridge")
     capture = start(["tcpdump", "-i", "lo", "-s", "70", "-B", "65536", "-w", "load.pcap", "udp", "portrange",
-                     "40000-40999"], folder, environment, "capture")  # fmt: skip
+                     "16000-16999"], folder, environment, "capture")  # fmt: skip
     try:
         wait_for(folder / "asterisk.log", "takes calls", asterisk)
         wait_for(folder / "bridge.log", "answering calls", bridge)

@@ -229,9 +229,8 @@ class CallSession:
             self._parting.gate(verdict.action)
             self._write(records.VerdictRecord.of(verdict, heard=self._playout.heard_of(verdict.begun)))
         now = self._now()
-        silent = not frame.pcm
-        needed = not silent or bool(frame.text) or frame.wish is not None
-        if not needed and not self._playout.room_for_silence(now, PHONE_FRAME):
+        needed = bool(frame.text) or frame.wish is not None
+        if not needed and _is_quiet(frame.pcm) and not self._playout.room_for_silence(now, PHONE_FRAME):
             return
         piece = await self._play(self._to_phone(frame.pcm), frame.text, frame.turn, marked=frame.wish is not None)
         if frame.wish == "record":
@@ -416,6 +415,14 @@ class CallSession:
                 },
             )
         )
+
+
+QUIET: Final = 10 ** (-50 / 20)
+"""Peak below which a frame can be left out unheard: −50 dB of full scale, under the noise of a telephone line."""
+
+
+def _is_quiet(pcm: bytes) -> bool:
+    return not pcm or float(np.abs(np.frombuffer(pcm, np.float32)).max()) < QUIET
 
 
 SILENT_FRAME: Final = mulaw.encode(np.zeros(PHONE_FRAME, np.int16))
