@@ -7,12 +7,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidURI, ProtocolError
 
-from bridge.caller.errors import CallError
 from bridge.caller.lateness import Lateness
 from bridge.caller.outbox import Outbox
 from bridge.caller.recording import SILENCE, Packet
@@ -21,9 +20,6 @@ from bridge.caller.ticker import Ticker
 from bridge.caller.twiml import Stream
 from bridge.caller.webhook import CallIds, Line, is_loopback
 from bridge.facts.formats import PACKET_MS, PHONE_BYTES_PER_MS, PHONE_PACKET, ULAW_SILENCE
-
-HANDSHAKE_S: Final = 10.0
-"""Longest wait for the stream to open (error 31901)."""
 
 Ending = Literal["caller_hung_up", "server_closed", "stream_failed", "not_connected", "hung_up", "redirected"]
 """How a call's stream ended. `hung_up` and `redirected` are the work of a REST request."""
@@ -99,10 +95,11 @@ class LiveStream:
         self._random = randomness
 
     async def run(self) -> Media:
-        """From the upgrade to the end. Raises `CallError` where Twilio would not even try."""
+        """From the upgrade to the end."""
         stream, media = self._stream, self.media
         if stream.url.startswith("ws:") and self._line.voice_url().startswith("https:"):
-            raise CallError(f"the stream's url {stream.url} is not encrypted; Twilio takes wss:// only", 31922)
+            self._failed(31922, "the stream's address is not encrypted; Twilio takes wss:// only")
+            return media
         url = self._line.reach(stream.url)
         # Twilio signs the upgrade over exactly the address that the TwiML names, under a lower-case header.
         headers = {name.lower(): value for name, value in self._line.sign(stream.url).items()}
@@ -113,14 +110,12 @@ class LiveStream:
                 additional_headers=headers,
                 user_agent_header=None,
                 proxy=None if is_loopback(url) else True,
-                open_timeout=HANDSHAKE_S,
+                open_timeout=self._line.handshake_s,
                 close_timeout=5,
                 ping_interval=None,
             )
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
-            problem = f"31920: the stream could not be opened: {error or type(error).__name__}"
-            media.problems.append(problem)
-            self._report("stream-error", problem)
+            self._failed(_code(error), f"the stream could not be opened: {error or type(error).__name__}")
             return media
         self._report("stream-started", "")
         media.ended = "server_closed"
@@ -129,6 +124,12 @@ class LiveStream:
         media.close_code = socket.close_code
         self._report("stream-stopped", "")
         return media
+
+    def _failed(self, code: int, why: str) -> None:
+        """Note an error under Twilio's code, and report it beside the call."""
+        problem = f"{code}: {why}"
+        self.media.problems.append(problem)
+        self._report("stream-error", problem)
 
     async def _carry(self, socket: ClientConnection) -> None:
         media = self.media
@@ -163,7 +164,8 @@ class LiveStream:
                     await outbox.send(media.stream.mark(name))
         except ConnectionClosed as error:
             if media.ended == "server_closed":
-                media.problems.append(f"31921: the bridge closed the stream in error: {error}")
+                broken = isinstance(error.__cause__, ProtocolError)
+                self._failed(31924 if broken else 31921, f"the bridge closed the stream in error: {error}")
 
     async def _talk(self, outbox: Outbox, listening: asyncio.Task[None]) -> Ending | None:
         """Speak and play until this side ends the stream, and how; None: the bridge closed the socket."""
@@ -215,3 +217,12 @@ class LiveStream:
         await outbox.send(media.stream.stop())
         await outbox.flush()
         media.ended = ended
+
+
+def _code(error: Exception) -> int:
+    """Twilio's code for a stream that could not be opened."""
+    if isinstance(error, TimeoutError):
+        return 31901
+    if isinstance(error, ConnectionRefusedError):
+        return 31902
+    return 31924 if isinstance(error, InvalidMessage) else 31920

@@ -34,6 +34,7 @@ class Line:
     answers and `record` whether the call is recorded; None leaves both to the server. `jitter_ms` delays
     each packet by a random time up to it, in order; `loss` is the share of packets never sent; `seed` fixes both.
     `settle_s` is how long the caller stays, silent, for frames that are still to come; a person does not.
+    `handshake_s` is the longest wait for a stream to open.
 
     `webhook` is the voice URL where a number's configuration names another than the bridge's own, `fallback` whom
     Twilio asks when that fails; `status_callback` is told of those `status_events` of the call that are asked for.
@@ -51,6 +52,7 @@ class Line:
     loss: float = 0.0
     seed: int = 0
     settle_s: float = 0.0
+    handshake_s: float = 10.0
     webhook: str = ""
     fallback: str = ""
     status_callback: str = ""
@@ -167,7 +169,8 @@ class Webhooks:
     async def stream_event(self, url: str, event: str, name: str, problem: str, stream_sid: str) -> None:
         """Report a stream's state: `stream-started`, `stream-stopped` or `stream-error`. Raises `CallError`."""
         form = {"StreamSid": stream_sid, "StreamName": name, "StreamEvent": event, "Timestamp": _iso_8601()}
-        await self.tell(url, form | ({"StreamError": problem} if problem else {}))
+        error = {"StreamError": problem, "StreamErrorCode": problem[:5]} if problem else {}
+        await self.tell(url, form | error)
 
     def _ids_form(self) -> dict[str, str]:
         return {"AccountSid": self._line.account_sid, "CallSid": self._ids.call_sid}

@@ -14,10 +14,12 @@ TLS = Path(__file__).parents[1] / "data" / "tls"
 
 @dataclass
 class Proxy:
-    """Leads each connection's one request to `upstream`; every field but that is a mistake that can be made.
+    """Leads each connection's one request to `upstream`; the other fields are mistakes that can be made.
 
-    `drop` names headers that do not get through (in small letters), `path` rewrites the path, `host` the host;
-    `answer` is said to requests whose path contains `where` instead of asking anybody.
+    `drop` names headers that do not get through (in small letters), `path` rewrites the path, `host` the host.
+    Requests whose path contains `where` are answered with `answer` without asking anybody, or never with `hang`.
+    `garble` says nonsense after a WebSocket's upgrade; `once` goes away after the first request. Without a
+    `certificate` there is no TLS.
     """
 
     upstream: int
@@ -27,14 +29,20 @@ class Proxy:
     host: str = ""
     answer: bytes = b""
     where: str = "/"
+    hang: bool = False
+    garble: bool = False
+    once: bool = False
     port: int = 0
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Proxy]:
         """Serve on a free port of this machine, or on `port`."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(TLS / self.certificate)
+        context = None
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(TLS / self.certificate)
         server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=context)
+        self._server = server
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
@@ -46,12 +54,18 @@ class Proxy:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             method, target, _ = head.partition("\r\n")[0].split(" ")
-            if self.answer and self.where in target:
+            if self.once:
+                self._server.close()
+            if self.hang and self.where in target:
+                await reader.read()
+            elif self.answer and self.where in target:
                 writer.write(self.answer)
                 await writer.drain()
             else:
                 above, below = await asyncio.open_connection("127.0.0.1", self.upstream)
                 below.write(self._rewritten(head, method, target).encode("latin-1"))
+                if self.garble and "upgrade: websocket" in head.lower():
+                    writer.write(await above.readuntil(b"\r\n\r\n") + b"\xff" * 8)
                 await asyncio.gather(_pipe(reader, below), _pipe(above, writer))
         writer.close()
         with contextlib.suppress(OSError):
