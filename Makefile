@@ -1,6 +1,7 @@
 # make run    answer a demonstration call, then keep serving
 # make test   every check
 # make setup  only the environment, in .venv/
+# make test-sip  calls through a real Asterisk; installs what they need (as root, on Debian)
 
 # The first Python that is there, works, and is new enough.
 NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -8,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: run test setup setup-test lint quick test-parity clean
+.PHONY: run test setup setup-test lint quick test-parity test-sip clean
 
 run: setup
 	@$(BIN)/callbridge serve --demo
@@ -34,6 +35,14 @@ test-parity: setup-test
 	  $(PARITY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps moshi==0.2.13; \
 	} || { echo "SKIPPED: moshi 0.2.13 cannot be installed here, so nothing is compared with it" >&2; rm -rf $(PARITY); }
 	$(BIN)/pytest -rs tests/engine/personaplex/test_parity.py
+
+# A real Asterisk comes by `callbridge sip up`, which needs mmdebstrap to fetch it.
+SIP_PACKAGES := sip-tester baresip-core tcpdump mmdebstrap openssl
+test-sip: setup-test
+	@command -v sipp baresip tcpdump mmdebstrap openssl >/dev/null || \
+	  { apt-get update --quiet --quiet && apt-get install --yes --quiet --quiet --no-install-recommends $(SIP_PACKAGES); } || \
+	  echo "Not everything could be installed; what cannot run says so. Needed: $(SIP_PACKAGES)" >&2
+	$(BIN)/pytest -rs -m sip tests/sip
 
 setup: .venv/installed
 setup-test: .venv/installed-test

@@ -45,6 +45,7 @@ def new(file: PlanFile = None) -> None:
     """
     path = file or load_settings().sip_file
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x") as written:
             written.write(TEMPLATE)
     except FileExistsError:

@@ -67,7 +67,11 @@ def asterisk(tmp_path_factory):
         )  # fmt: skip
     deadline = time.monotonic() + install.BUILD_SECONDS
     while "takes calls" not in (folder / "up.log").read_text(errors="replace"):
-        assert process.poll() is None, (folder / "up.log").read_text(errors="replace")
+        if process.poll() is not None:
+            said = (folder / "up.log").read_text(errors="replace")
+            if "could not be fetched" in said:
+                pytest.skip(said.strip())
+            pytest.fail(said)
         assert time.monotonic() < deadline
         time.sleep(0.1)
     yield here
