@@ -1,5 +1,6 @@
 """The container files: read by Docker Compose where there is one, and held against the settings everywhere."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,7 +30,9 @@ def test_each_profile_has_a_bridge_whose_environment_are_settings_of_ours():
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     assert {profile for service in services.values() for profile in service["profiles"]} == {"cpu", "gpu", "sip"}
     for service in services.values():
-        chosen = {name.lower(): value for name, value in service["environment"].items()}
+        chosen = {
+            name.lower(): re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value) for name, value in service["environment"].items()
+        }
         assert chosen.keys() <= Settings.model_fields.keys()
         Settings(_env_file=None, **chosen)
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
