@@ -1,6 +1,7 @@
 """The engine process, run for real over a real socket pair: collect, step, deliver."""
 
 import contextlib
+import random
 import socket
 import subprocess
 import sys
@@ -152,23 +153,95 @@ def test_an_engine_that_does_not_exist_is_told_in_words():
         assert process.wait(10) == 1
 
 
-def test_calls_of_an_engine_with_a_tick_are_stepped_together():
+@pytest.fixture(scope="module")
+def personaplex():
+    """The PersonaPlex engine with the tiny model, four slots and a persona under "key"."""
     pytest.importorskip("torch", reason="the personaplex engine needs torch")
     tiny = Path(__file__).parent / "personaplex" / "tiny"
-    calls, frames = (1, 2, 3, 4), 6
-    with engine_process(messages.Configure("personaplex", slots=4, model_dir=str(tiny), device="cpu")) as (peer, _):
+    settings = messages.Configure("personaplex", slots=4, model_dir=str(tiny), device="cpu", caller_transcript=False)
+    with engine_process(settings) as (peer, _):
         assert peer.receive_one(messages.Ready).capacity == 4
-        peer.send(messages.Prepare("key", PERSONA.model_copy(update={"voice": "GOLD0"}).model_dump_json()))
+        peer.send(messages.Prepare("key", MODEL_PERSONA.model_dump_json()))
         assert peer.receive_one(messages.Prepared) == messages.Prepared("key", "")
-        peer.send(*(messages.Open(call, "key", seed=1) for call in calls))
-        peer.send(*(frame(call, number) for number in range(frames) for call in calls))
-        answers = [peer.receive_one(messages.Answer) for _ in range(frames * len(calls))]
-        for call in calls:
-            assert [answer.number for answer in answers if answer.occupant == call] == list(range(frames))
-        assert all(len(answer.frame.pcm) == 4 * 1920 for answer in answers)
-        beat = peer.receive_one(messages.Beat)
-        assert frames <= beat.steps <= 2 * frames
-        assert beat.dropped_frames == 0
+        yield peer
+
+
+MODEL_PERSONA = PERSONA.model_copy(update={"voice": "GOLD0"})
+
+
+def test_calls_of_an_engine_with_a_tick_are_stepped_together(personaplex):
+    peer, calls, frames = personaplex, (1, 2, 3, 4), 6
+    before = peer.receive_one(messages.Beat)
+    peer.send(*(messages.Open(call, "key", seed=1) for call in calls))
+    peer.send(*(frame(call, number) for number in range(frames) for call in calls))
+    answers = [peer.receive_one(messages.Answer) for _ in range(frames * len(calls))]
+    for call in calls:
+        assert [answer.number for answer in answers if answer.occupant == call] == list(range(frames))
+    assert all(len(answer.frame.pcm) == 4 * 1920 for answer in answers)
+    beat = peer.receive_one(messages.Beat)
+    assert frames <= beat.steps - before.steps <= 2 * frames
+    assert beat.dropped_frames == before.dropped_frames
+    peer.send(*(messages.Close(call) for call in calls))
+
+
+class Caller:
+    """A call whose sound is noise that its seed names: the same is said to it, whoever else there is."""
+
+    def __init__(self, peer, occupant, key="key", seed=1):
+        self.occupant, self.heard = occupant, []
+        self._peer, self._noise = peer, np.random.default_rng(seed)
+        peer.send(messages.Open(occupant, key, seed=seed))
+
+    def speak(self):
+        pcm = (self._noise.normal(size=1920) * self._noise.uniform(0.01, 0.3)).astype(np.float32)
+        self._peer.send(messages.CallerFrame(self.occupant, len(self.heard), pcm.tobytes(), time.monotonic()))
+
+
+def converse(peer, *callers):
+    """Each says a frame and hears the answer to it; the keys of personas that were prepared meanwhile."""
+    by_number, prepared = {caller.occupant: caller for caller in callers}, []
+    for caller in callers:
+        caller.speak()
+    while by_number:
+        match peer.receive():
+            case messages.Answer(occupant, _, answer):
+                by_number.pop(occupant).heard.append(answer)
+            case messages.Prepared(key, error):
+                assert not error
+                prepared.append(key)
+            case messages.Opened(_, error):
+                assert not error
+    return prepared
+
+
+def test_what_a_call_hears_does_not_depend_on_neighbours_who_join_stall_and_leave(personaplex):
+    """Through the engine process with its threads: another persona is prepared beside the ticks as well."""
+    peer, frames = personaplex, 30
+    alone = Caller(peer, 11)
+    for _ in range(frames):
+        converse(peer, alone)
+    peer.send(messages.Close(alone.occupant))
+
+    other = MODEL_PERSONA.model_copy(update={"name": "other", "description": "another shop", "greeting": "Yes?"})
+    chance, occupants, neighbours, keys = random.Random(5), iter(range(21, 100)), {}, ["key"]
+    among = Caller(peer, 12)
+    for number in range(frames):
+        if number == 5:
+            peer.send(messages.Prepare("other", other.model_dump_json()))
+        for seat in range(3):
+            if seat not in neighbours and chance.random() < 0.4:
+                neighbours[seat] = Caller(peer, occupant := next(occupants), chance.choice(keys), seed=occupant)
+            elif seat in neighbours and chance.random() < 0.15:
+                peer.send(messages.Close(neighbours.pop(seat).occupant))
+        keys += converse(peer, *(one for one in neighbours.values() if chance.random() < 0.8), among)
+    peer.send(*(messages.Close(one.occupant) for one in [among, *neighbours.values()]))
+
+    assert next(occupants) > 30  # there was some coming and going
+    assert keys == ["key", "other"]
+    assert [frame.text for frame in among.heard] == [frame.text for frame in alone.heard]
+    assert len({frame.text for frame in alone.heard}) > 6
+    for one, two in zip(alone.heard, among.heard, strict=True):
+        assert np.allclose(np.frombuffer(one.pcm, np.float32), np.frombuffer(two.pcm, np.float32), atol=1e-4)
 
 
 @contextlib.contextmanager
