@@ -37,7 +37,8 @@ class CallReport:
 
     `verbs` are those of the first answer, `after` those that were carried out beside the first stream's `<Connect>`,
     `dials` what came of dialling people. A call may come back from a person to the agent: then the figures are those
-    of all its `streams` together, and `ended` is how the last of them ended.
+    of all its `streams` together, and `ended` is how the last of them ended. `answer_ms` is the time from the first
+    stream's `start` to its first agent audio.
     """
 
     ids: CallIds
@@ -48,6 +49,7 @@ class CallReport:
     seconds: float = 0.0
     frames: int = 0
     expected_frames: int = 0
+    answer_ms: float | None = None
     late_ms: tuple[float, ...] = ()
     marks: int = 0
     clears: int = 0
@@ -254,6 +256,7 @@ class PhoneCall:
             seconds=sum(one.seconds for one in media),
             frames=sum(one.lateness.frames for one in media),
             expected_frames=sum(one.lateness.expected for one in media),
+            answer_ms=media[0].answer_ms,
             late_ms=tuple(late for one in media for late in one.lateness.late_ms()),
             marks=sum(stream.marks for stream in streams),
             clears=sum(stream.buffer.clears for stream in streams),

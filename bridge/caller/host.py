@@ -9,7 +9,7 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +54,18 @@ async def server_for(
     engine: str | None,
     log_dir: Path,
     on_wait: Callable[[str], None] = lambda what: None,
+    own: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Server]:
     """The server at `url` (or at the default address), or one of our own while the block runs. Raises `CallError`.
 
-    A server that runs another engine than `engine` is used in no case: at the default address one of our own takes
+    With `own`, which are settings by the names of their environment variables, it is one of our own in any case. A
+    server that runs another engine than `engine` is used in no case: at the default address one of our own takes
     its place, at an address that was asked for it is an error. `on_wait` is told what is being waited for.
     """
+    if own is not None:
+        async with _own_server(settings, engine or settings.engine, log_dir, on_wait, own) as server:
+            yield server
+        return
     address = (url or DEFAULT_URL).rstrip("/")
     if not address.startswith(("http://", "https://")):
         raise CallError(f"{address} is not an address of a bridge, such as {DEFAULT_URL}")
@@ -77,18 +83,18 @@ async def server_for(
             public_url = settings.public_url if is_loopback(address) else None
             yield _server(address, health, _known_key(settings), public_url=public_url)
             return
-    async with _own_server(settings, engine or settings.engine, log_dir, on_wait) as server:
+    async with _own_server(settings, engine or settings.engine, log_dir, on_wait, {}) as server:
         yield server
 
 
 @asynccontextmanager
 async def _own_server(
-    settings: Settings, engine: str, log_dir: Path, on_wait: Callable[[str], None]
+    settings: Settings, engine: str, log_dir: Path, on_wait: Callable[[str], None], own: Mapping[str, str]
 ) -> AsyncIterator[Server]:
     url = f"http://127.0.0.1:{_free_port()}"
     key = secrets.token_urlsafe(24)
     # A server beside another one: its own key, and addresses of its own instead of the tunnel's.
-    environment = os.environ | {"API_KEY": key, "PUBLIC_URL": "", "HOST": "127.0.0.1"}
+    environment = os.environ | {"API_KEY": key, "PUBLIC_URL": "", "HOST": "127.0.0.1", **own}
     command = [sys.executable, "-m", "bridge.cli.main", "serve"]
     command += ["--host", "127.0.0.1", "--port", url.rpartition(":")[2], "--engine", engine]
     log = log_dir / "server.log"

@@ -43,9 +43,11 @@ class Talker(Protocol):
 
 @dataclass(slots=True)
 class Media:
-    """What a stream in progress has gathered."""
+    """What a stream in progress has gathered. `started` and `answered` are when `start` left and audio first came."""
 
     stream: MediaStream
+    started: float | None = None
+    answered: float | None = None
     lateness: Lateness = field(default_factory=Lateness)
     packets: int = 0
     heard: bytearray = field(default_factory=bytearray)
@@ -54,6 +56,13 @@ class Media:
     close_code: int | None = None
     ended: Ending = "stream_failed"
     all_back: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def answer_ms(self) -> float | None:
+        """Milliseconds from `start` to the first agent audio."""
+        if self.started is None or self.answered is None:
+            return None
+        return (self.answered - self.started) * 1000
 
     @property
     def seconds(self) -> float:
@@ -141,6 +150,7 @@ class LiveStream:
             listening = asyncio.create_task(self._listen(socket, outbox), name="listen")
             try:
                 await outbox.send(media.stream.connected())
+                media.started = time.monotonic()
                 await outbox.send(media.stream.start())
                 self._on_connected(self._stream.parameters.get("call_id", ""))
                 if ended := await self._talk(outbox, listening):
@@ -157,7 +167,9 @@ class LiveStream:
             async for message in socket:
                 size, marks = media.stream.receive(message)
                 if size:
-                    media.lateness.received(size, time.monotonic())
+                    now = time.monotonic()
+                    media.answered = media.answered or now
+                    media.lateness.received(size, now)
                     if media.lateness.frames >= media.lateness.expected:
                         media.all_back.set()
                 for name in marks:

@@ -114,7 +114,7 @@ def call(
             async with server_for(settings, url, engine, out or log_dir, view.waiting) as server:
                 on_record = (lambda record: None) if as_json else view.record
                 return await place_call(
-                    _for_server(line, server, settings, to),
+                    for_server(line, server, settings, to),
                     script,
                     api_key=server.api_key,
                     on_record=on_record,
@@ -122,9 +122,9 @@ def call(
                 )
 
     with tempfile.TemporaryDirectory(prefix="callbridge-") as temporary:
-        result = _run(place(Path(temporary)))
+        result = run_to_the_end(place(Path(temporary)))
     if as_json:
-        _print_json(result.as_dict())
+        print_json(result.as_dict())
     else:
         show_result(console, result)
     if not result.connected:
@@ -175,13 +175,13 @@ def load(
                 gc.freeze()
                 progress, moved = load_progress(console, seconds + RAMP_S)
                 with progress:
-                    ours = _for_server(line, server, settings, None)
+                    ours = for_server(line, server, settings, None)
                     return await place_load(ours, calls, seconds, server.engine, on_progress=moved)
 
     with tempfile.TemporaryDirectory(prefix="callbridge-") as temporary:
-        result = _run(place(Path(temporary)))
+        result = run_to_the_end(place(Path(temporary)))
     if as_json:
-        _print_json(result.as_dict())
+        print_json(result.as_dict())
     else:
         _show_load(console, result)
     if not result.completed:
@@ -194,7 +194,7 @@ def _recording(path: Path) -> Recording:
     return load_recording(along if not path.exists() and path.parent == Path() and along.exists() else path)
 
 
-def _for_server(line: Line, server: Server, settings: Settings, to: str | None) -> Line:
+def for_server(line: Line, server: Server, settings: Settings, to: str | None) -> Line:
     """The line as this server must be called: its address, its signature, and somebody who answers."""
     token = settings.twilio_auth_token
     persona = line.persona
@@ -214,7 +214,7 @@ def _for_server(line: Line, server: Server, settings: Settings, to: str | None) 
     )
 
 
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
+def run_to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end; SIGTERM ends it as Ctrl-C does, so that a server of our own is never left behind."""
 
     async def stoppable() -> Result:
@@ -231,7 +231,7 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
         raise typer.Exit(130) from None
 
 
-def _print_json(content: dict[str, Any]) -> None:
+def print_json(content: dict[str, Any]) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from bridge import __version__
 from bridge.cli import (
     bench,
+    bench_answer,
     bench_gate,
     call,
     calls,
@@ -45,6 +46,7 @@ calls.app.command("expire")(erase.expire_calls)
 calls.app.command("forget")(erase.forget_person)
 app.add_typer(calls.app, name="calls")
 app.add_typer(gate.app, name="gate")
+bench.app.command("answer")(bench_answer.bench_answer)
 bench.app.command("gate")(bench_gate.bench_gate)
 app.add_typer(bench.app, name="bench")
 app.add_typer(model.app, name="model")

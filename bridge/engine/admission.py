@@ -5,12 +5,13 @@ of their windows is filled, and on what else runs on the machine. So it is measu
 
 1. The limit begins at the number of slots. It is never below 1, and never makes a call that is seated end.
 2. Two steps in a row that take longer than a period *shed*: no new call is taken, except where none is seated, until
-   `CALM_SECONDS` have passed without such a step; and the limit falls to one below the calls that were seated.
-3. Each `WINDOW` steps are judged by their p99. Above `FULL` of the period the limit falls to one below the calls of
-   the step that was the p99.
-4. At or below `EASY` of the period, with as many calls as the limit allows in at least half of its steps, a window is
-   proof that there is room: the limit rises by one. Where the first full window after that makes it fall again, twice
-   as many windows in a row must prove it the next time, up to `MOST_PROOF`; a rise that holds halves them.
+   `CALM_SECONDS` have passed without such a step.
+3. Each `WINDOW` steps are judged together. A p99 above `FULL` of the period lowers the limit to one below the calls of
+   the step that was the p99, where the p90 is above `EASY` as well: with so many calls steps are long, and not now and
+   then for another reason, which fewer calls would not cure.
+4. A p99 at or below `EASY`, with as many calls as the limit allows in at least half of the steps, is proof that there
+   is room: the limit rises by one. Where the first full window after that makes it fall again, twice as many windows
+   in a row must prove it the next time, up to `MOST_PROOF`; a rise that holds halves them.
 """
 
 from __future__ import annotations
@@ -56,8 +57,6 @@ class Admission:
         length = ended - began
         self._in_a_row = self._in_a_row + 1 if length > self._period else 0
         if self._in_a_row >= 2 or (self._in_a_row and self.shedding(ended)):
-            if not self.shedding(ended):
-                self._lower(calls - 1)
             self._shed_until = ended + CALM_SECONDS
         self._steps.append((length, calls))
         if len(self._steps) == WINDOW:
@@ -66,8 +65,8 @@ class Admission:
 
     def _judge(self, steps: list[tuple[float, int]]) -> None:
         """Rules 3 and 4, for a window's steps by length."""
-        p99, calls = steps[math.ceil(0.99 * WINDOW) - 1]
-        if p99 > FULL * self._period:
+        (p90, _), (p99, calls) = (steps[math.ceil(share * WINDOW) - 1] for share in (0.9, 0.99))
+        if p99 > FULL * self._period and p90 > EASY * self._period:
             self._lower(calls - 1)
             return
         if 2 * sum(calls >= self.limit for _, calls in steps) < WINDOW:

@@ -22,6 +22,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from bridge import __version__
+from bridge.audio.music import hold_music_ulaw
+from bridge.audio.resample import model_to_phone, phone_to_model
 from bridge.carrier.twilio import MAX_MESSAGE
 from bridge.engine.messages import Configure
 from bridge.facts.errors import BridgeError, EngineError, SettingsError
@@ -148,6 +150,7 @@ class Server:
     async def _start(self, when_ready: Callable[[Server], Awaitable[None]] | None) -> None:
         await asyncio.to_thread(self.store.rebuild, self.settings.data_dir)
         self._indexed.set()
+        await asyncio.to_thread(_make_ready_for_calls)
         try:
             await self.engine.ready()
         except EngineError as error:  # it will not get better: the server ends with these words
@@ -277,6 +280,13 @@ def _journal(settings: Settings) -> Journal:
     if not settings.redact:
         return Journal(settings.data_dir)
     return Journal(settings.data_dir, redact=True, pseudonym=pseudonym.make(settings.data_dir))
+
+
+def _make_ready_for_calls() -> None:
+    """Make what is made once, on first use: a call that had to wait for it would hold up all the others."""
+    phone_to_model()
+    model_to_phone()
+    hold_music_ulaw()
 
 
 def _bind(settings: Settings) -> socket.socket:
