@@ -49,6 +49,7 @@ async def rest_api(account: Account, port: int = 0) -> AsyncIterator[str]:
     """Serve the account, which is opened for it, on this machine; gives the address of the API."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", port))
+    listening.listen()  # requests wait from now on, also before the server has come up
     config = uvicorn.Config(
         rest_app(account), log_level="warning", lifespan="off", date_header=False, timeout_graceful_shutdown=2
     )
