@@ -4,12 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+HOST = "bridge.example.com"
+"""The name in the certificates."""
 
 TLS = Path(__file__).parents[1] / "data" / "tls"
+
+
+@contextlib.contextmanager
+def known_host() -> Iterator[None]:
+    """`HOST` is this machine, for as long as the block runs."""
+    resolve = socket.getaddrinfo
+
+    def known(host: Any, *rest: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1" if host in (HOST, HOST.encode()) else host, *rest, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", known)
+        yield
 
 
 @dataclass

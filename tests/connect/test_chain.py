@@ -21,11 +21,11 @@ from bridge.connect.chain import look_at_chain
 from bridge.facts.findings import Finding, Level
 from bridge.facts.settings import Settings
 
-from .proxy import TLS, Proxy
+from .proxy import HOST, TLS, Proxy, known_host
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NUMBER, HOST = "+12025550111", "bridge.example.com"
+NUMBER = "+12025550111"
 
 
 @dataclass
@@ -61,14 +61,8 @@ class World:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: Any, run_server: Any) -> AsyncIterator[World]:
-    resolve = socket.getaddrinfo
-
-    def known(host: Any, *rest: Any, **more: Any) -> Any:
-        return resolve("127.0.0.1" if host in (HOST, HOST.encode()) else host, *rest, **more)
-
     account = Account(Line("http://127.0.0.1"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", known)
+    with known_host():
         async with Proxy(upstream=0).running() as proxy, rest_api(account) as api_url:
             public_url = f"https://{HOST}:{proxy.port}"
             place = World(account, api_url, proxy, None, public_url)
