@@ -41,16 +41,25 @@ class Consent:
     """The state of one call's recording. Owner: the call."""
 
     def __init__(
-        self, recorder: Recorder | None, terms: RecordingNotice | None, write: Callable[[RecordingRecord], None]
+        self,
+        recorder: Recorder | None,
+        terms: RecordingNotice | None,
+        write: Callable[[RecordingRecord], None],
+        *,
+        told: bool = False,
     ) -> None:
-        """Without a `recorder` the call is not recorded and no key means anything; without `terms` it is at once."""
+        """Without a `recorder` the call is not recorded and no key means anything; without `terms` it is at once.
+
+        So it is with a caller who was `told` before.
+        """
         self._recorder, self._terms, self._write = recorder, terms, write
+        self._told = told
         self._state: State = "waiting"
         self._notice_mark: int | None = None
 
     def began(self) -> None:
         """The call's first sample is coming."""
-        if self._terms is None:
+        if self._terms is None or self._told:
             self._permit(0)
 
     def notice_ends(self, mark: int | None) -> None:

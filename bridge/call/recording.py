@@ -28,7 +28,7 @@ from typing import Final
 import numpy as np
 
 from bridge.audio import mulaw
-from bridge.facts.formats import PHONE_RATE, ULAW_SILENCE
+from bridge.facts.formats import PHONE_BYTES_PER_MS, PHONE_RATE, ULAW_SILENCE
 
 log = logging.getLogger("bridge.recording")
 
@@ -65,8 +65,11 @@ class Recording:
     before the call does.
     """
 
-    def __init__(self, path: Path, on_problem: Callable[[str], None]) -> None:
-        """Nothing is kept before `permit`. Only the writing thread touches the disk; it creates a missing folder."""
+    def __init__(self, path: Path, on_problem: Callable[[str], None], *, begins_ms: int = 0) -> None:
+        """Nothing is kept before `permit`. Only the writing thread touches the disk; it creates a missing folder.
+
+        A call that comes back on another stream goes on in its file from `begins_ms` on, with silence for the pause.
+        """
         self.path = path
         self.counters = RecordingCounters()
         self._on_problem = on_problem
@@ -77,7 +80,8 @@ class Recording:
         self._over = False
         self._permitted = self._discarded = False
         self._thread = threading.Thread(target=self._write, name="recording", daemon=True)
-        self._silent = 0  # samples that were dropped before the file began
+        self._resumed = begins_ms > 0
+        self._silent = begins_ms * PHONE_BYTES_PER_MS  # samples that were dropped before the file began
 
     def caller(self, ulaw: bytes) -> None:
         """The caller's next audio, 8 kHz mu-law, gaps filled."""
@@ -174,7 +178,7 @@ class Recording:
     def _write(self) -> None:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with WavFile(self.path, self._silent) as file:
+            with WavFile(self.path, self._silent, again=self._resumed) as file:
                 while (block := self._next()) is not None:
                     file.append(*block)
                     self.counters.blocks_written += 1
@@ -263,9 +267,12 @@ class Timeline:
 class WavFile:
     """A stereo WAV file, 16 bit, 8 kHz, whose header tells the truth after each block."""
 
-    def __init__(self, path: Path, silent: int = 0) -> None:
-        """Create the file, readable by its owner alone: it holds what a caller said. `silent` samples come first."""
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    def __init__(self, path: Path, silent: int = 0, *, again: bool = False) -> None:
+        """Create the file, readable by its owner alone: it holds what a caller said. `silent` samples come first;
+        `again` leaves in their place what the file holds already.
+        """
+        emptied = 0 if again else os.O_TRUNC
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | emptied | os.O_CLOEXEC, 0o600)
         self._data_bytes = silent * _FRAME_BYTES  # a hole in the file, which reads as zeros
 
     def __enter__(self) -> WavFile:

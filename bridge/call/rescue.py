@@ -95,13 +95,16 @@ class Hold:
 class Recollector:
     """Keeps the last of what was said, as it is written down, for an engine that may have to go on from it."""
 
-    def __init__(self, persona: Persona, *, recorded: bool = False) -> None:
-        """Nothing has been said. A call that is `recorded` begins with the persona's notice of that."""
+    def __init__(self, persona: Persona, *, recorded: bool = False, resumed: bool = False) -> None:
+        """Nothing has been said. A call that is `recorded` begins with the persona's notice of that.
+
+        The caller of a `resumed` one has heard all that a call begins with.
+        """
         notice = persona.recording.notice if persona.recording and recorded else ""
         self._consent = _letters(notice + (persona.consent or ""))
         self._opening = self._consent + _letters(persona.greeting)
         self._pieces: deque[Record] = deque(maxlen=_MAX_PIECES)
-        self._told = 0  # letters of the agent's that were heard
+        self._told = self._opening if resumed else 0  # letters of the agent's that were heard
         self._caller_spoke = False
 
     def noting(self, write: Callable[[Record], None]) -> Callable[[Record], None]:

@@ -65,17 +65,19 @@ class CallSession:
         apology: bytes = b"",
         rescue: Rescue | None = None,
         recorder: Recorder | None = None,
+        resumed: bool = False,
     ) -> None:
         """`write` takes the records of the call, `clock` gives monotonic seconds, `utc_now` ISO 8601.
 
         `apology` is 8 kHz mu-law, played when the engine fails and the call with it; `rescue` may spare it that.
+        A caller whose call is `resumed` has heard greeting and notices before.
         """
         self.persona = persona
         self._leg, self._slot, self._clock, self._utc_now = leg, slot, clock, utc_now
-        self._memory = Recollector(persona, recorded=recorder is not None)
+        self._memory = Recollector(persona, recorded=recorder is not None, resumed=resumed)
         self._write = self._memory.noting(write)
         self._apology, self._rescue, self._recorder = apology, rescue, recorder
-        self._consent = Consent(recorder, persona.recording, write)
+        self._consent = Consent(recorder, persona.recording, write, told=resumed)
         self._hold: Hold | None = None
         self._engine_heard = 0.0  # when the latest agent frame came, in seconds of the call
         self._turn = 0

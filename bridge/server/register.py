@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,12 @@ from typing import Any, Final
 
 from bridge.call.parting import Outcome
 from bridge.call.session import CallSession
-from bridge.server.journal import CallLog, Journal, recording_name, transcript_name
+from bridge.server.journal import CallLog, Journal, JournalError, read_transcript, recording_name, transcript_name
 from bridge.server.store import CallStore
 from bridge.server.tokens import Ticket
-from bridge.transcript.records import Call, Ended, Problem, Record, utc_text
+from bridge.transcript.continued import joined, last_turn, later
+from bridge.transcript.records import Call, Ended, Problem, Record, RecordingRecord, utc_text
+from bridge.transcript.summary import last_ms
 
 log = logging.getLogger("bridge.calls")
 
@@ -42,7 +45,11 @@ MAX_LIVE_RECORDS: Final = 20_000
 
 @dataclass(slots=True)
 class LiveCall:
-    """A call in progress, or just over, as others may look at it."""
+    """A call in progress, or just over, as others may look at it.
+
+    A call may have several streams, one after the other: the latest began `base_ms` into the call and after
+    `base_turn` utterances of the agent, and the one before it ended as `held_back`.
+    """
 
     ticket: Ticket
     transcript: str
@@ -51,9 +58,37 @@ class LiveCall:
     entered: asyncio.Future[Any]
     session: CallSession | None = None
     records: list[Record] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    base_ms: int = 0
+    base_turn: int = 0
+    held_back: Ended | None = None
     remembered: bool = False
     over: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def now_ms(self) -> int:
+        """The call's clock, by the wall's; a stream has a finer one."""
+        return round((time.monotonic() - self.began) * 1000)
+
+    @property
+    def may_record(self) -> bool:
+        """Whether the latest stream may be recorded: one that comes back may if the one before it was to its end."""
+        states = [record.state for record in self.records if isinstance(record, RecordingRecord)]
+        return not self.base_ms or states[-1:] == ["began"]
+
+    def streamed(self, record: Record) -> None:
+        """Add a record of the latest stream, whose clock and turns begin with it."""
+        self.write(later(record, self.base_ms, self.base_turn))
+
+    def end(self, ended: Ended) -> Ended:
+        """The end of the whole call, whose latest stream ended as `ended`."""
+        return joined(self.held_back, ended)
+
+    def resume(self, ticket: Ticket) -> None:
+        """Another stream begins."""
+        self.ticket, self.remembered = ticket, False
+        self.base_ms, self.base_turn = max(self.now_ms, last_ms(self.records)), last_turn(self.records)
 
     def write(self, record: Record) -> None:
         """Add a record, and show it to those who watch."""
@@ -108,7 +143,10 @@ class Register:
         return self.past(carrier_id)
 
     def open(self, ticket: Ticket) -> LiveCall:
-        """Begin the record of a call."""
+        """Begin the record of a call, or go on with that of a call that comes back."""
+        if live := self.live.get(ticket.call_id):
+            live.resume(ticket)
+            return live
         live = self._begin(ticket)
         self.live[ticket.call_id] = live
         log.info("call %s: began; persona %s", ticket.call_id, ticket.persona.name)
@@ -133,9 +171,14 @@ class Register:
         entered = asyncio.create_task(asyncio.to_thread(self._store.begin, header, transcript, recording))
         return LiveCall(ticket, transcript, recording, call_log, entered, records=[header])
 
-    async def close(self, live: LiveCall, outcome: Outcome) -> None:
-        """Close the record. A disk that is full may hold the last lines back; nobody waits for it longer than this."""
+    def close(self, live: LiveCall, outcome: Outcome) -> None:
+        """Close the record, beside whatever else goes on; `settle` waits for it."""
+        self._run(self._close(live, outcome))
+
+    async def _close(self, live: LiveCall, outcome: Outcome) -> None:
+        """A disk that is full may hold the last lines back; nobody waits for it longer than this."""
         self.remember(live, outcome)
+        self._count(outcome)
         live.over = True
         live.signal()
         await live.entered
@@ -148,12 +191,21 @@ class Register:
         log.info("call %s: ended: %s", live.ticket.call_id, outcome.how)
 
     def never_held(self, ticket: Ticket, outcome: Outcome, problem: str = "") -> None:
-        """The whole record of a call that was turned away, or whose stream never came."""
+        """The whole record of a call that was turned away, or whose stream never came; or the end of one that was to
+        come back on another stream, and did not.
+        """
+        if (live := self.live.get(ticket.call_id)) and not live.over:
+            if problem:
+                live.write(Problem(problem, live.now_ms))
+            live.write(live.end(Ended(outcome.how, outcome.reason, utc_now(), 0.0)))
+            self.close(live, outcome)
+            return
         live = self._begin(ticket)
         if problem:
             live.write(Problem(problem, 0))
         live.write(Ended(outcome.how, outcome.reason, utc_now(), 0.0))
         self.remember(live, outcome)
+        self._count(outcome)
         self._run(self._close_unheld(live, outcome))
 
     async def _close_unheld(self, live: LiveCall, outcome: Outcome) -> None:
@@ -174,26 +226,41 @@ class Register:
         self._journal.note(past.transcript, record)
         return True
 
+    def _count(self, outcome: Outcome) -> None:
+        self.ended[outcome.how] = self.ended.get(outcome.how, 0) + 1
+
+    async def records_of(self, call_id: str, carrier_id: str) -> Sequence[Record]:
+        """What has been recorded of a call; nothing where there is no such call."""
+        if live := self.live.get(call_id):
+            return tuple(live.records)
+        past = self.past(carrier_id)
+        if past is None or past.ticket.call_id != call_id:
+            return ()
+        try:
+            return (await asyncio.to_thread(read_transcript, self.data_dir, past.transcript)).records
+        except JournalError:
+            return ()
+
     def remember(self, live: LiveCall, outcome: Outcome) -> None:
         """Keep in mind how a call ended, once."""
         if live.remembered:
             return
         live.remembered = True
         live.signal()
-        self.ended[outcome.how] = self.ended.get(outcome.how, 0) + 1
         self._past[live.ticket.carrier_id] = PastCall(live.ticket, outcome, live.transcript)
         while len(self._past) > MAX_PAST:
             self._past.popitem(last=False)
 
-    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
+    def _run(self, errand: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+        return task
 
     async def settle(self) -> None:
-        """Wait for what is still being written of calls that never began."""
+        """Wait for the records that are being closed."""
         if self._errands:
-            await asyncio.wait(self._errands, timeout=WRITE_SECONDS)
+            await asyncio.wait(self._errands, timeout=2 * WRITE_SECONDS)
 
 
 def utc_now() -> str:

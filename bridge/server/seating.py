@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
 
 from bridge.audio.music import hold_music_ulaw
-from bridge.call.rescue import Rescue
+from bridge.call.rescue import Recollector, Rescue
 from bridge.call.slot import LostSlot, Slot
 from bridge.facts.errors import EngineError
 from bridge.facts.speech import Recollection
 from bridge.server.apologies import moment
 from bridge.server.engine_process import EngineProcess
 from bridge.server.tokens import Ticket
+from bridge.transcript.records import Record
 
 log = logging.getLogger("bridge.calls")
 
@@ -29,9 +32,31 @@ class Seating:
     def seat(self, ticket: Ticket, *, recorded: bool) -> Slot:
         """A slot for a call that begins. Where the engine has stopped since the webhook, one that says so."""
         try:
-            return self._open(ticket.persona_key, recorded=recorded)
+            return self._open(ticket.persona_key, recorded=recorded and not ticket.resumed)
         except EngineError as error:
             return LostSlot(str(error))
+        finally:
+            self.forget(ticket)
+
+    async def recalled(self, ticket: Ticket, records: Iterable[Record]) -> Ticket:
+        """A ticket with which a call that has been going on is seated again: its agent knows what was said.
+
+        The same ticket where the call has to begin anew. Raises `EngineError`.
+        """
+        memory = Recollector(ticket.persona, recorded=ticket.record)
+        note = memory.noting(lambda record: None)
+        for record in records:
+            note(record)
+        recollection = memory.recollection()
+        if not recollection:
+            return ticket
+        key = await self._engine.recall(ticket.persona_key, ticket.persona, recollection)
+        return replace(ticket, persona_key=key, resumed=True)
+
+    def forget(self, ticket: Ticket) -> None:
+        """The ticket of a call that was recalled has been used, or never will be."""
+        if ticket.resumed:
+            self._engine.forget_recalled(ticket.persona_key)
 
     def rescue(self, ticket: Ticket, slot: Slot, *, recorded: bool) -> Rescue:
         """What the call in `slot` needs to outlive its engine."""

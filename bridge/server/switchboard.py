@@ -14,13 +14,14 @@ from bridge.call.parting import Outcome
 from bridge.call.recording import Recording
 from bridge.call.session import CallSession
 from bridge.facts.errors import CarrierError
+from bridge.server.away import Away
 from bridge.server.engine_process import EngineProcess
 from bridge.server.register import WRITE_SECONDS, LiveCall, Register, utc_now
 from bridge.server.seating import Seating
 from bridge.server.socket_leg import SocketLeg
 from bridge.server.tokens import StreamTokens, Ticket
 from bridge.server.verdicts import VerdictCounts
-from bridge.transcript.records import Problem, Record, VerdictRecord
+from bridge.transcript.records import Ended, Problem, Record, VerdictRecord
 
 log = logging.getLogger("bridge.calls")
 
@@ -43,6 +44,7 @@ class Switchboard:
         self.engine, self.tokens, self.seating = engine, tokens, seating
         self.draining = False
         self.register = register
+        self.away = Away(register)
         self.verdicts = VerdictCounts()
         self._apologies = apologies
         self._arriving: dict[str, Ticket] = {}
@@ -90,11 +92,16 @@ class Switchboard:
         for ticket in self.tokens.expire():
             reason = "the carrier never opened the call's stream"
             log.warning("call %s: %s", ticket.call_id, reason)
-            self.register.never_held(ticket, Outcome("never_connected", reason))
+            self.never_came(ticket, Outcome("never_connected", reason))
 
     def withdraw(self, carrier_id: str) -> Ticket | None:
         """Take back what was promised to a call whose stream has not come."""
         return self.tokens.withdraw(carrier_id)
+
+    def never_came(self, ticket: Ticket, outcome: Outcome, problem: str = "") -> None:
+        """The stream that was promised a slot will not come: write that down."""
+        self.seating.forget(ticket)
+        self.register.never_held(ticket, outcome, problem)
 
     # -- calls in progress
 
@@ -107,7 +114,7 @@ class Switchboard:
                 raise CarrierError("the stream belongs to another call than the one it was opened for")
         except CarrierError as error:
             log.warning("call %s: the stream was refused: %s", ticket.call_id, error)
-            self.register.never_held(ticket, Outcome("protocol_error", str(error)))
+            self.never_came(ticket, Outcome("protocol_error", str(error)))
             await leg.close(error.close_code, str(error))
             return
         finally:
@@ -139,7 +146,10 @@ class Switchboard:
             log.exception("call %s: ended by an error of the bridge", ticket.call_id)
             await leg.close(1011, "internal error")
         finally:
-            await self.register.close(live, outcome)
+            if live.held_back:
+                self.away.begin(live, outcome)
+            else:
+                self.register.close(live, outcome)
 
     async def _seat(self, live: LiveCall, leg: SocketLeg) -> Outcome:
         ticket = live.ticket
@@ -147,13 +157,20 @@ class Switchboard:
         def write(record: Record) -> None:
             if isinstance(record, VerdictRecord):
                 self._note_verdict(ticket, record)
-            live.write(record)
+            if isinstance(record, Ended):
+                record, live.held_back = live.end(record), None
+                if record.how == "transfer" and ticket.carrier == "twilio":
+                    live.held_back = record  # it is not over: the caller may come back
+                    return
+            live.streamed(record)
 
         slot = self.seating.seat(ticket, recorded=live.recording is not None)
         recorder = None
-        if live.recording:
+        if live.recording and live.may_record:
             recorder = Recording(
-                self.register.data_dir / live.recording, lambda problem: live.write(Problem(problem, session.now_ms))
+                self.register.data_dir / live.recording,
+                lambda problem: write(Problem(problem, session.now_ms)),
+                begins_ms=live.base_ms,
             )
         session = live.session = CallSession(
             leg,
@@ -165,6 +182,7 @@ class Switchboard:
             apology=self._apologies(ticket.persona.language),
             rescue=self.seating.rescue(ticket, slot, recorded=live.recording is not None),
             recorder=recorder,
+            resumed=ticket.resumed,
         )
         try:
             outcome = await session.run()
@@ -200,7 +218,6 @@ class Switchboard:
             task.cancel()
         await self._idle.wait()
         for ticket in self.tokens.withdraw_all():
-            self.register.never_held(
-                ticket, Outcome("shutdown", "the server was stopped before the call's stream came")
-            )
+            self.never_came(ticket, Outcome("shutdown", "the server was stopped before the call's stream came"))
+        self.away.stop()
         await self.register.settle()

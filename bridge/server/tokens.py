@@ -21,7 +21,10 @@ MAX_TOKENS: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the webhook knew of a call: who calls whom, and who answers."""
+    """What the webhook knew of a call: who calls whom, and who answers.
+
+    `resumed`: the call has been going on, and `persona_key` is what the engine knows of it, for this call alone.
+    """
 
     call_id: str
     carrier_id: str
@@ -31,6 +34,7 @@ class Ticket:
     to_number: str
     record: bool
     carrier: Carrier = "twilio"
+    resumed: bool = False
 
 
 class StreamTokens:

@@ -150,6 +150,16 @@ class AskedRecord(msgspec.Struct, frozen=True, tag_field="type", tag="asked"):
     at_ms: int
 
 
+class PersonRecord(msgspec.Struct, frozen=True, tag_field="type", tag="person"):
+    """What became of the person to whom the caller is put through, in the carrier's word, such as `ringing`,
+    `in-progress`, `no-answer` or `completed`. `seconds` is how long the two talked.
+    """
+
+    status: str
+    at_ms: int
+    seconds: int | None = None
+
+
 class Problem(msgspec.Struct, frozen=True, tag_field="type", tag="problem"):
     """Something went wrong that a person should know of. `what` is our own words, never the caller's."""
 
@@ -191,6 +201,7 @@ Record = (
     | VerdictRecord
     | DigitPressed
     | AskedRecord
+    | PersonRecord
     | RecordingRecord
     | Problem
     | CarrierReport

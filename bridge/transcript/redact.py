@@ -31,6 +31,7 @@ from bridge.transcript.records import (
     CarrierReport,
     DigitPressed,
     Ended,
+    PersonRecord,
     Problem,
     Record,
     RecordingRecord,
@@ -193,7 +194,7 @@ class Redactor:
                 return (*self._expired(record.at_ms), msgspec.structs.replace(record, **texts))
             case DigitPressed():
                 return (*self._expired(record.at_ms), msgspec.structs.replace(record, digit=""))
-            case Problem() | RecordingRecord() | AskedRecord():
+            case Problem() | RecordingRecord() | AskedRecord() | PersonRecord():
                 return (*self._expired(record.at_ms), record)
             case CarrierReport():
                 return (record,)

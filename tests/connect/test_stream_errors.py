@@ -105,7 +105,7 @@ async def test_a_stream_whose_messages_break_the_protocol_ends_in_an_apology_and
     async with bridge(serve, twilio, garble=True) as server:
         report = await twilio.account.ring(NUMBER, CALLER, Listener(5))
         assert report.problems[0].startswith("31924:")
-        assert [verb.name for verb in report.after] == ["Say", "Dial"]
+        assert [verb.name for verb in report.after] == ["Say", "Dial", "Hangup"]
         await failed(server, "31924", caplog)
 
 
@@ -118,7 +118,7 @@ async def test_when_our_side_closes_the_stream_the_caller_is_led_on_by_the_actio
         await server.switchboard.stop()
         report = await ringing
         assert (report.ended, report.close_code) == ("server_closed", 1001)
-        assert [verb.name for verb in report.after] == ["Say", "Dial"]
+        assert [verb.name for verb in report.after] == ["Say", "Dial", "Hangup"]
         await until(lambda: server.switchboard.free == 1, seconds=1.0)
         [row] = server.store.list()
         assert row.ended_how == "shutdown"

@@ -2,14 +2,17 @@
 
 import re
 import wave
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from bridge.caller.dial import Callee
 from bridge.caller.place import place_call
 from bridge.caller.recording import BUNDLED, load_recording
 from bridge.caller.script import Manners, Script
 from bridge.caller.webhook import Line
+from bridge.transcript.summary import summarise
 
 pytestmark = pytest.mark.slow
 
@@ -91,4 +94,23 @@ async def test_a_caller_who_asks_for_a_person_is_put_through(serve, dental):
     async with serve(engine="cascade", personas=dental) as server:
         result = await call(server, "u10")
         assert result.ended == "transfer"
-        assert result.after == [{"verb": "Dial", "text": server.book.by_name("dental").persona.transfer}]
+        person = server.book.by_name("dental").persona.transfer
+        assert result.after == [{"verb": "Dial", "text": person}, {"verb": "Hangup", "text": ""}]
+
+
+async def test_a_caller_whom_nobody_takes_goes_on_with_an_agent_who_knows_what_was_said(serve, dental, twilio):
+    async with serve(engine="cascade", personas=dental, **twilio.settings) as server:
+        account, persona = twilio.account, server.book.by_name("dental").persona
+        account.line = replace(account.line, url=server.local_url)
+        account.own(persona.numbers[0], voice_url=f"{server.local_url}/twilio/voice")
+        account.book[persona.transfer] = Callee("busy")
+        talker = Script([load_recording(BUNDLED / f"{name}.wav") for name in ("u10", "u02")])
+        report = await account.ring(persona.numbers[0], "+12025550100", talker)
+        assert report.streams == 2
+        record = summarise(await server.switchboard.register.records_of(report.call_id, report.ids.call_sid))
+    agent = [turn["text"] for turn in record["turns"] if turn["speaker"] == "agent"]
+    assert agent[0] == persona.greeting
+    assert persona.transfer_say in agent[1]
+    assert agent[2] == persona.transfer_unanswered
+    assert "9 a.m. to 2 p.m." in agent[3]
+    assert [verb.text for verb in report.dials[0].told] == []

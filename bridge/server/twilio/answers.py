@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from twilio.twiml.voice_response import Connect, VoiceResponse
+from twilio.twiml.voice_response import Connect, Dial, Gather, VoiceResponse
 
 from bridge.call.parting import Outcome
-from bridge.persona.schema import Persona
+from bridge.persona.schema import E164, Persona
 from bridge.server.tokens import Ticket
 
 APOLOGY: Final = "I'm sorry, we have a technical problem. Please call again in a moment."
 BUSY: Final = "I'm sorry, all our lines are busy. Please call again in a moment."
 CLOSING: Final = "I'm sorry, we cannot take your call right now. Please call again in a moment."
+NOBODY_THERE: Final = "I'm sorry, nobody can take your call right now. Please call again later."
 NOT_IN_SERVICE: Final = "This number is not in service."
+
+TAKE_IT: Final = "Press any key to take the call."
+
+ACCEPT_SECONDS: Final = 8
+"""Time that a person has for that key, once they have heard who is calling."""
 
 
 def connect(ticket: Ticket, stream_url: str, public_url: str) -> VoiceResponse:
@@ -28,17 +34,41 @@ def connect(ticket: Ticket, stream_url: str, public_url: str) -> VoiceResponse:
     return response
 
 
-def what_now(outcome: Outcome, ticket: Ticket) -> VoiceResponse:
+def what_now(outcome: Outcome, ticket: Ticket, public_url: str) -> VoiceResponse:
     """How a call goes on whose stream is over."""
     response = VoiceResponse()
-    person = ticket.persona.transfer
+    person = outcome.person or ticket.persona.transfer
     match outcome.how:
         case "transfer" | "engine_failed" if person:  # the caller has been told already
-            response.dial(person)
+            _put_through(response, person, ticket, public_url)
         case "carrier_lost" | "protocol_error" | "internal_error" | "shutdown":
-            _apologise(response, APOLOGY, ticket.persona)
+            response.say(APOLOGY)
+            if person:
+                _put_through(response, person, ticket, public_url)
+            else:
+                response.hangup()
         case _:
             response.hangup()
+    return response
+
+
+def whisper(line: str, accept_url: str = "") -> VoiceResponse:
+    """What a person hears before the caller does. With `accept_url` they must press a key to take the call."""
+    response = VoiceResponse()
+    if not accept_url:
+        response.say(line)
+        return response
+    gather = Gather(action=accept_url, num_digits=1, timeout=ACCEPT_SECONDS, finish_on_key="")
+    gather.say(f"{line} {TAKE_IT}")
+    response.append(gather)
+    response.hangup()
+    return response
+
+
+def hang_up() -> VoiceResponse:
+    """No more."""
+    response = VoiceResponse()
+    response.hangup()
     return response
 
 
@@ -55,6 +85,21 @@ def say_and_hang_up(line: str) -> VoiceResponse:
     response.say(line)
     response.hangup()
     return response
+
+
+def _put_through(response: VoiceResponse, person: str, ticket: Ticket, public_url: str) -> None:
+    """Dial a person, who is told first who is calling. They see the caller's number, or else ours."""
+    shown = next((number for number in (ticket.from_number, ticket.to_number) if E164.fullmatch(number)), None)
+    dial = Dial(
+        action=f"{public_url}/twilio/person/{ticket.call_id}", caller_id=shown, timeout=ticket.persona.transfer_rings
+    )
+    dial.number(
+        person,
+        url=f"{public_url}/twilio/whisper/{ticket.call_id}",
+        status_callback=f"{public_url}/twilio/person-status/{ticket.call_id}",
+        status_callback_event="ringing answered completed",
+    )
+    response.append(dial)
 
 
 def _apologise(response: VoiceResponse, line: str, persona: Persona) -> None:

@@ -48,7 +48,7 @@ def fallback_routes(router: APIRouter, desk: Desk) -> None:
         what = f"Twilio could not use our answer at {urlsplit(field(form, 'ErrorUrl')).path}: {words} ({code})"
         log.error("call %s: %s", carrier_id, what)
         if ticket := desk.switchboard.withdraw(carrier_id):
-            desk.switchboard.register.never_held(
+            desk.switchboard.never_came(
                 ticket, Outcome("never_connected", "the carrier could not use our answer"), what
             )
         pinned = request.query_params.get("persona")

@@ -11,6 +11,7 @@ from bridge.server.signature import Signatures
 from bridge.server.switchboard import Switchboard
 from bridge.server.twilio.fallback import fallback_routes
 from bridge.server.twilio.media import media_routes
+from bridge.server.twilio.person import person_routes
 from bridge.server.twilio.probe import Probes
 from bridge.server.twilio.replays import Replays
 from bridge.server.twilio.requests import Desk, TwilioSettings
@@ -24,6 +25,6 @@ def twilio_routes(
     """The router with Twilio's requests."""
     router = APIRouter(prefix="/twilio", include_in_schema=False)
     desk = Desk(switchboard, book, signatures, settings, Probes(time.monotonic), Replays(time.monotonic))
-    for add_routes in (voice_routes, fallback_routes, status_routes, media_routes):
+    for add_routes in (voice_routes, fallback_routes, person_routes, status_routes, media_routes):
         add_routes(router, desk)
     return router

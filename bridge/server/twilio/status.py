@@ -81,7 +81,7 @@ def _stream_error(switchboard: Switchboard, form: FormData) -> None:
     what = f"Twilio reports stream error {code}: {STREAM_ERRORS.get(code, 'unknown to this version')}"
     if ticket := switchboard.withdraw(carrier_id):
         # Twilio tries once: the stream will not come, and the slot that waits for it is free.
-        switchboard.register.never_held(ticket, Outcome("never_connected", "the stream could not be opened"), what)
+        switchboard.never_came(ticket, Outcome("never_connected", "the stream could not be opened"), what)
         log.error("call %s: %s", ticket.call_id, what)
         return
     live = switchboard.register.by_carrier(carrier_id)
@@ -100,7 +100,7 @@ def _call_state(switchboard: Switchboard, form: FormData) -> None:
     carrier_id, status = field(form, "CallSid"), field(form, "CallStatus")
     over = CALL_OVER.get(status)
     if over and (ticket := switchboard.withdraw(carrier_id)):
-        switchboard.register.never_held(ticket, Outcome(*over))
+        switchboard.never_came(ticket, Outcome(*over))
     seconds, code = field(form, "CallDuration"), field(form, "SipResponseCode")
     report = CarrierReport(
         what=status,
@@ -111,6 +111,8 @@ def _call_state(switchboard: Switchboard, form: FormData) -> None:
     if not switchboard.register.note(carrier_id, report):
         log.info("Twilio reports call %s as %s; it has no record here", carrier_id, status)
     live = switchboard.register.by_carrier(carrier_id)
+    if over and live:
+        switchboard.away.over(live.ticket.call_id, "the caller hung up")
     if over and live and live.session:
         # Whatever has become of the socket: nobody is at its other end, and the slot is free.
         live.session.stop("caller_hung_up", "the carrier says that the call is over")

@@ -89,7 +89,8 @@ async def _go_on(desk: Desk, form: FormData) -> Response:
     past = await desk.switchboard.register.over(field(form, "CallSid"))
     if past is None:
         return twiml(answers.say_and_hang_up(answers.APOLOGY))
-    return twiml(answers.what_now(past.outcome, past.ticket))
+    desk.switchboard.away.rings(past.ticket.call_id)
+    return twiml(answers.what_now(past.outcome, past.ticket, desk.settings.public_url))
 
 
 def _switch(value: str | None, default: bool) -> bool:

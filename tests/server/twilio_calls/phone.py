@@ -89,6 +89,13 @@ class Phone:
     async def press(self, socket, digit):
         await socket.send(json.dumps({"event": "dtmf", "streamSid": "MZ1", "dtmf": {"digit": digit}}))
 
+    async def play_to_mark(self, socket):
+        """Take what the server sends up to the next mark, and return it as played."""
+        async with asyncio.timeout(10):
+            while '"event":"mark"' not in (message := await socket.recv()):
+                pass
+        await socket.send(message)
+
     async def hang_up(self, socket):
         await socket.send('{"event":"stop","streamSid":"MZ1"}')
         return await end_of(socket)

@@ -1,0 +1,206 @@
+"""Putting callers through: who sees and hears what, and what becomes of callers whom nobody takes."""
+
+import asyncio
+import contextlib
+import wave
+from dataclasses import replace
+
+import pytest
+
+from bridge.caller.dial import Callee
+from bridge.caller.live_stream import Step
+from bridge.server import away
+from bridge.server.journal import read_transcript
+from bridge.server.twilio import answers
+from bridge.transcript.records import AskedRecord, Ended, PersonRecord, Problem, RecordingRecord
+
+from .phone import Phone, slot_is_free, until
+
+OURS, CALLER, PERSON = "+12025550111", "+12025550100", "+12025550112"
+
+
+class Presses:
+    """A caller who presses keys, each at its packet, and hangs up at last. It is a `Talker`."""
+
+    def __init__(self, keys=None, until=60):
+        self.keys, self.until, self.now = {10: "0"} if keys is None else keys, until, 0
+
+    def step(self, heard):
+        self.now += 1
+        return Step(digits=self.keys.get(self.now, ""), hang_up=self.now >= self.until)
+
+
+@pytest.fixture
+def line(serve, twilio, shop):
+    """`async with line(…) as ring`: a server at the account's number, and `ring(talker)` for a call to it."""
+
+    @contextlib.asynccontextmanager
+    async def opened(keys="{'0': transfer}", more="", **settings):
+        persona = f"{shop}keys: {keys}\n{more}"
+        async with serve(personas={"shop": persona}, **twilio.settings, **settings) as server:
+            account = twilio.account
+            account.line = replace(account.line, url=server.local_url)
+            account.own(OURS, voice_url=f"{server.local_url}/twilio/voice", status_callback="/twilio/call-status")
+            yield server, account
+
+    return opened
+
+
+async def row_of(server, report):
+    await until(lambda: any(row.ended_how and row.carrier_id == report.ids.call_sid for row in server.store.list()))
+    [row] = [row for row in server.store.list() if row.carrier_id == report.ids.call_sid]
+    return row
+
+
+def records_of(server, row):
+    return read_transcript(server.settings.data_dir, row.transcript).records
+
+
+def of(records, kind):
+    return [record for record in records if isinstance(record, kind)]
+
+
+async def test_a_person_sees_the_caller_hears_who_it_is_and_the_record_tells_how_it_went(line, twilio):
+    async with line() as (server, account):
+        account.book[PERSON] = Callee(talks_s=0.1)
+        report = await account.ring(OURS, CALLER, Presses())
+        [dialled] = report.dials
+        assert (dialled.number, dialled.caller_id, dialled.bridged) == (PERSON, CALLER, True)
+        assert [verb.text for verb in dialled.told] == ["A call for Corner Shop, from 1 2 0 2 5 5 5 0 1 0 0."]
+        assert [verb.name for verb in report.after] == ["Dial", "Hangup"]
+        assert report.problems == ()
+        row = await row_of(server, report)
+        records = records_of(server, row)
+        assert row.ended_how == "transfer"
+        assert [asked.by for asked in of(records, AskedRecord)] == ["key"]
+        assert [person.status for person in of(records, PersonRecord)] == ["ringing", "in-progress", "completed"]
+        [ended] = of(records, Ended)
+        assert ended.reason.endswith("the caller pressed a key for it; they talked for 0 s")
+        await slot_is_free(server)
+        assert not server.switchboard.calls
+
+
+async def test_a_caller_whom_nobody_takes_comes_back_and_the_call_has_one_record(line):
+    async with line(slots=1) as (server, account):
+        for answer in ("no-answer", "busy"):
+            account.book[PERSON] = Callee(answer)
+            report = await account.ring(OURS, CALLER, Presses(until=60))
+            assert (report.streams, report.ended, report.problems) == (2, "caller_hung_up", ())
+            row = await row_of(server, report)
+            records = records_of(server, row)
+            assert (row.ended_how, len(of(records, Ended))) == ("caller_hung_up", 1)
+            assert [person.status for person in of(records, PersonRecord)] == ["ringing", answer]
+            assert of(records, Ended)[0].seconds == pytest.approx(60 * 0.02, abs=0.2)
+            await slot_is_free(server)
+        assert server.switchboard.register.ended == {"caller_hung_up": 2}
+
+
+async def test_a_person_who_does_not_press_a_key_has_not_taken_the_call(line):
+    async with line(more="transfer_accept: yes\n") as (server, account):
+        account.book[PERSON] = Callee()
+        report = await account.ring(OURS, CALLER, Presses(until=80))
+        [dialled] = report.dials
+        assert [verb.name for verb in dialled.told] == ["Gather", "Hangup"]
+        assert answers.TAKE_IT in dialled.told[0].text
+        assert report.streams == 2
+        account.book[PERSON] = Callee(keys="5", talks_s=0.1)
+        report = await account.ring(OURS, CALLER, Presses())
+        assert report.dials[0].bridged
+        assert report.streams == 1
+        assert (await row_of(server, report)).ended_how == "transfer"
+
+
+async def test_a_key_may_lead_to_another_person(line):
+    async with line(keys="{'2': {then: transfer, to: '+12025550119'}}") as (_, account):
+        report = await account.ring(OURS, "anonymous", Presses({10: "2"}))
+        [dialled] = report.dials
+        assert (dialled.number, dialled.caller_id) == ("+12025550119", OURS)
+
+
+async def test_a_caller_who_comes_back_to_a_full_house_is_told_so(line):
+    async with line(slots=1) as (server, account):
+        account.book[PERSON] = Callee("no-answer", ring_s=0.8)
+        ringing = asyncio.create_task(account.ring(OURS, CALLER, Presses()))
+        await until(lambda: len(server.switchboard.away))
+        await slot_is_free(server)
+        other = asyncio.create_task(account.ring(OURS, "+12025550101", Presses({}, until=75)))
+        report = await ringing
+        assert report.after[-2].text == answers.NOBODY_THERE
+        row = await row_of(server, report)
+        assert row.ended_how == "transfer"
+        assert "no slot was free to come back to" in of(records_of(server, row), Ended)[0].reason
+        await other
+
+
+async def test_a_caller_who_hangs_up_while_the_person_rings_is_over_at_once(line):
+    async with line() as (server, account):
+        account.book[PERSON] = Callee(ring_s=20)
+        ringing = asyncio.create_task(account.ring(OURS, CALLER, Presses()))
+        await until(lambda: len(server.switchboard.away))
+        next(iter(account.calls.values())).phone.hang_up()
+        report = await ringing
+        row = await row_of(server, report)
+        assert "the caller hung up" in of(records_of(server, row), Ended)[0].reason
+        assert not len(server.switchboard.away)
+
+
+async def test_a_carrier_that_never_asks_again_leaves_no_call_behind(serve, http, monkeypatch, shop):
+    monkeypatch.setattr(away, "ASKED_SECONDS", 0.1)
+    async with serve(personas={"shop": shop + "keys: {'0': transfer}\n"}) as server:
+        phone = Phone(server, http)
+        async with phone.stream() as socket:
+            await phone.speak(socket, 5)
+            await phone.press(socket, "0")
+            await phone.speak(socket, 20)
+            await phone.play_to_mark(socket)
+            await slot_is_free(server)
+        await phone.over()
+        assert phone.row.ended_how == "transfer"
+        assert phone.records[-1].reason.endswith("the carrier never asked for the person's number")
+
+
+async def test_a_server_that_stops_closes_the_records_of_calls_that_are_away(line):
+    async with line() as (server, account):
+        account.book[PERSON] = Callee(ring_s=20)
+        ringing = asyncio.create_task(account.ring(OURS, CALLER, Presses()))
+        await until(lambda: len(server.switchboard.away))
+        await server.switchboard.stop()
+        next(iter(account.calls.values())).phone.hang_up()
+        report = await ringing
+        row = await row_of(server, report)
+        assert "the server was stopped meanwhile" in of(records_of(server, row), Ended)[0].reason
+
+
+async def test_a_stream_to_come_back_on_that_cannot_be_opened_ends_the_one_record(line, http):
+    async with line() as (server, _):
+        phone = Phone(server, http)
+        async with phone.stream() as socket:
+            await phone.speak(socket, 5)
+            await phone.press(socket, "0")
+            await phone.speak(socket, 20)
+            await phone.play_to_mark(socket)
+            await slot_is_free(server)
+        _, verbs = await phone.ask("/twilio/after")
+        assert verbs == ["Dial"]
+        [call_id] = server.switchboard.live
+        form = {"DialCallStatus": "busy", "CallStatus": "in-progress"}
+        _, verbs = await phone.ask(f"/twilio/person/{call_id}", **form)
+        assert verbs == ["Connect", "Say", "Dial"]
+        assert server.switchboard.tokens.outstanding == 1
+        await phone.post("/twilio/stream-status", StreamEvent="stream-error", StreamErrorCode="31920")
+        await slot_is_free(server)
+        await phone.over()
+        assert phone.row.ended_how == "never_connected"
+        assert len(of(phone.records, Ended)) == 1
+        assert any("31920" in problem.what for problem in of(phone.records, Problem))
+
+
+async def test_a_recording_goes_on_in_its_file_when_the_caller_comes_back(line):
+    async with line(record=True) as (server, account):
+        account.book[PERSON] = Callee("no-answer", ring_s=0.3)
+        report = await account.ring(OURS, CALLER, Presses(until=100))
+        row = await row_of(server, report)
+        assert [r.state for r in of(records_of(server, row), RecordingRecord)] == ["began", "began"]
+        with wave.open(str(server.settings.data_dir / row.recording)) as file:
+            seconds = file.getnframes() / file.getframerate()
+        assert seconds > row.seconds + 0.25
