@@ -15,7 +15,7 @@ run: setup
 	@$(BIN)/callbridge serve --demo
 
 test: setup-test lint
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest -rs --numprocesses 4 --dist worksteal
 
 lint: setup-test
 	$(BIN)/ruff check bridge tests infra

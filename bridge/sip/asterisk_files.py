@@ -131,8 +131,8 @@ def _pjsip(plan: SipPlan, secrets: Secrets) -> Iterator[str]:
         type="global",
         endpoint_identifier_order="ip,auth_username,username",
         user_agent="callbridge",
-        # Strangers who knock more often than this are treated as attackers, and said to be so in security.log.
-        unidentified_request_count=5,
+        # From the second time on, a stranger's knocking stands in security.log, where `guard` counts it.
+        unidentified_request_count=1,
         unidentified_request_period=60,
     )
     yield _section("banned", type="acl", acl="banned")

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from bridge.carrier.asterisk import AsteriskChannel
 from bridge.facts.events import Clear, SendAudio
+from bridge.sip.guard import MAX_FAILURES
 
 from .conftest import connected
 from .rtp import lost, out_of_order, parse, spacings_ms
@@ -164,3 +165,25 @@ async def test_what_a_stranger_writes_into_his_headers_stays_data(bridge, caller
         first = answered(sdp(end)).replace("<sip:+12025550100@", nasty.split("<")[0] + "<sip:a~b%7B$1@", 1)
         await caller.call(first, pause(0.5), BYE)
         assert [entry.from_number for entry in server.store.list()] == ["a~b{$1"]
+
+
+def banned(asterisk):
+    file = asterisk.folder / "sip/etc/banned.conf"
+    return file.read_text() if file.exists() else ""
+
+
+async def test_who_guesses_passwords_is_no_longer_answered(asterisk, caller, media):
+    end = media(host="127.0.0.77")
+    knock = (invite(sdp(end)), expect(100, optional=True), expect(401), ACK)
+    for _ in range(MAX_FAILURES + 1):  # the first of a stranger stands in no log
+        good, _ = await caller.call(*knock, host="127.0.0.77")
+        assert good
+    async with asyncio.timeout(10):
+        while "127.0.0.77" not in banned(asterisk):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(0.5)
+    good, messages = await caller.call(*knock, host="127.0.0.77", seconds=2)
+    assert not good
+    assert "SIP/2.0 401" not in messages
+    good, _ = await caller.call(*knock, host="127.0.0.78")
+    assert good, "another stranger is told 401 as before"
