@@ -32,7 +32,7 @@ class Policy:
     farewell: str = ""
 
     def reply(self, of_topic: int, of_call: int, after: AfterRefusals) -> Reply:
-        """The reply to a refusal that is number `of_topic` of its topic and `of_call` of the call; `after` is the rule for calls.
+        """The reply to refusal number `of_topic` of its topic and `of_call` of the call; `after` is the rule for calls.
 
         The topic's own end comes before that of the call, and a call that ends is asked nothing any more.
         """
