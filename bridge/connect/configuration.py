@@ -98,7 +98,19 @@ def changes(before: Configuration, after: Configuration) -> list[Change]:
 
 def leads_to(url: str, public_url: str, path: str = VOICE_PATH) -> bool:
     """Whether `url` is that of a webhook of the server at `public_url`."""
-    return url.partition("?")[0].rstrip("/") == f"{public_url}{path}"
+    return plain(url).partition("?")[0] == plain(public_url + path)
+
+
+def plain(url: str) -> str:
+    """An address in the one form in which the same addresses are equal: small host, no default port."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        return url
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    default = {"https": 443, "wss": 443, "http": 80, "ws": 80}.get(parts.scheme)
+    return parts._replace(netloc=host if port in (None, default) else f"{host}:{port}").geturl()
 
 
 def persona_in(voice_url: str) -> str | None:

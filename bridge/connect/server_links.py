@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bridge.caller.errors import CallError
 from bridge.caller.twiml import Stream, parse_twiml
 from bridge.connect.account_links import clock_finding
-from bridge.connect.configuration import persona_in
+from bridge.connect.configuration import persona_in, plain
 from bridge.connect.probe import ANSWER_S, Answer, Prober
 from bridge.facts.findings import Finding, Level
 from bridge.facts.probe import CLOSE_REASON, STATE_HEADER, TIME_HEADER
@@ -101,7 +101,7 @@ def _signature(url: str, answer: Answer, whose: str, *, trusted: bool) -> Findin
         text = f"{whose} signature does not arrive: something on the way drops the header X-Twilio-Signature"
         return Finding(name, Level.PROBLEM, text, STRIP_ADVICE)
     address = refusal.get("address")
-    if address and address != url:
+    if address and plain(address) != plain(url):
         text = f"Twilio signs {whose} address as {url}; the server checks it as {address}"
         advice = "Set the server's PUBLIC_URL to what Twilio calls, and let the proxy pass the path on as it is."
         return Finding(name, Level.PROBLEM, text, advice)
@@ -159,9 +159,9 @@ def _twiml(answer: Answer, voice_url: str) -> tuple[Stream | None, Finding]:
         return None, Finding("twiml", Level.PROBLEM, f"{error} (error {error.code})", advice)
     if stream is None:
         return None, Finding("twiml", Level.PROBLEM, "the answer opens no stream", advice)
-    if urlsplit(stream.url).scheme != "wss" or urlsplit(stream.url).netloc != urlsplit(voice_url).netloc:
-        where = stream.url.rpartition("/")[0]
-        text = f"the stream is to be opened at {where}/…, not at {urlsplit(voice_url).netloc}"
+    there, here = urlsplit(plain(stream.url)), urlsplit(plain(voice_url))
+    if there.scheme != "wss" or there.netloc != here.netloc:
+        text = f"the stream is to be opened at {there.scheme}://{there.netloc}, not at wss://{here.netloc}"
         return None, Finding("stream", Level.PROBLEM, text, "Set the server's PUBLIC_URL to what Twilio calls.")
     return stream, Finding(name, Level.GOOD, f"{stream.parameters.get('persona', '')} answers")
 

@@ -132,6 +132,19 @@ async def test_a_proxy_may_rename_the_host(world: World, number: Any) -> None:
         world.proxy.host = ""
 
 
+@pytest.mark.parametrize("path", [str, lambda path: path.removeprefix("/phone")], ids=["as-it-is", "stripped"])
+async def test_the_server_may_lie_under_a_path_of_the_proxy(
+    world: World, number: Any, tmp_path: Path, run_server: Any, path: Any
+) -> None:
+    public_url = f"{world.public_url}/phone"
+    number.voice_url = f"{public_url}/twilio/voice"
+    number.status_callback = f"{public_url}/twilio/call-status"
+    async with run_server(tmp_path, **(world.settings | {"public_url": public_url})) as server:
+        with mistaken(world, upstream=server.port, path=path):
+            findings = await world.check(public_url=public_url)
+    assert named(findings, Level.NOTE, Level.PROBLEM, Level.SKIPPED) == [], told(findings)
+
+
 # -- what Twilio's side tells
 
 
