@@ -137,6 +137,8 @@ class Account:
         number = self.number(to)
         if number is None or not number.voice_url:
             raise CallError(f"{to} is no number of the account, or no voice URL is set for it", 21608)
+        if number.trunk_sid or number.voice_application_sid:
+            raise CallError(f"{to} belongs to a SIP trunk or a TwiML app; its own voice URL is not asked", 21608)
         line = replace(
             self.line,
             to=to,

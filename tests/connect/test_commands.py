@@ -6,12 +6,15 @@ import asyncio
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from bridge.caller.dial import Listener
+from bridge.caller.errors import CallError
 from bridge.cli.main import app
 from bridge.server.twilio.fallback import WEBHOOK_ERRORS
 from bridge.server.twilio.status import STREAM_ERRORS
@@ -55,6 +58,31 @@ async def test_every_command_that_the_documentation_gives_works(
                 number.voice_method = "GET"
                 report = json.loads((await run("twilio check --json")).output)
                 assert (report["ok"], report["broken"]) == (False, ["number"])
+
+
+async def test_a_number_that_was_connected_is_answered_and_one_that_was_disconnected_is_not(
+    twilio: Any, run_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = "+12025550111"
+    twilio.account.own(number, trunk_sid="TK1")
+    public = f"https://{HOST}"
+    monkeypatch.chdir(tmp_path)
+    async with run_server(tmp_path, public_url=public, **twilio.settings) as server:
+        twilio.account.line = replace(twilio.account.line, url=server.local_url, public_url=public)
+        settings = {name.upper(): value for name, value in twilio.settings.items()} | {"PUBLIC_URL": public}
+
+        async def run(*command: str) -> None:
+            done = await asyncio.to_thread(CliRunner().invoke, app, ["twilio", *command, "--yes"], None, settings)
+            assert done.exit_code == 0, done.output
+
+        await run("connect", number)
+        report = await twilio.account.ring(number, "+12025550199", Listener(0.3))
+        assert (report.ended, report.problems) == ("caller_hung_up", ())
+        [row] = server.store.list()
+        assert (row.carrier_id, row.persona) == (report.ids.call_sid, "shop")
+        await run("disconnect", number)
+        with pytest.raises(CallError, match="no voice URL is set"):
+            await twilio.account.ring(number, "+12025550199", Listener(0.3))
 
 
 def test_the_table_of_errors_holds_every_code_that_the_server_puts_into_words() -> None:
