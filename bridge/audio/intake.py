@@ -31,6 +31,12 @@ PATIENCE_MS = 240
 GAP_MS = 10
 """A timestamp this far ahead of what was received means lost audio; half a packet tells loss from rounding."""
 
+QUIET = 0.01
+"""A packet without a sample above this (full scale 1) may be left out or put behind silence: nobody speaks."""
+
+SHIFT_PACKETS = 250
+"""Packets within which a shift is made, five seconds; where the caller is never quiet, then all the same."""
+
 
 def lead_in_ms(until_tick_ms: float, packet_ms: int, pending_ms: int = 0) -> int:
     """Milliseconds of silence before a packet that has come `until_tick_ms` before a tick is due.
@@ -53,10 +59,11 @@ class CallerFrame:
 
 @dataclass(slots=True)
 class IntakeCounters:
-    """In milliseconds of audio, except for packets. `lead_in_ms` is the silence that lines frames up."""
+    """In milliseconds of audio, except for packets. `put_in_ms` and `left_out_ms` line frames up."""
 
     packets: int = 0
-    lead_in_ms: int = 0
+    put_in_ms: int = 0
+    left_out_ms: int = 0
     filled_ms: int = 0
     late_ms: int = 0
     surplus_ms: int = 0
@@ -73,21 +80,49 @@ class Intake:
         self._position = 0
         self._origin_ms: int | None = None
         self._number = 0
+        self._shift = self._patience = 0
 
     @property
     def position_ms(self) -> int:
         """Milliseconds of stream taken in so far, silence for gaps included."""
         return self._position // PHONE_BYTES_PER_MS
 
-    def line_up(self, until_tick_ms: float, packet_ms: int) -> int:
+    @property
+    def shifted_ms(self) -> int:
+        """Milliseconds by which the stream is longer than what was spoken, so that its frames are lined up."""
+        return self.counters.put_in_ms - self.counters.left_out_ms
+
+    def line_up(self, until_tick_ms: float, packet_ms: int) -> None:
         """Put silence before the packet that has come `until_tick_ms` before a tick; see `lead_in_ms`."""
-        lead_in = lead_in_ms(until_tick_ms, packet_ms, len(self._pending) // PHONE_BYTES_PER_MS)
-        self.counters.lead_in_ms += lead_in
-        self._pending += bytes([ULAW_SILENCE]) * (lead_in * PHONE_BYTES_PER_MS)
-        self._position += lead_in * PHONE_BYTES_PER_MS
+        self._shift = 0
+        self._put_in(lead_in_ms(until_tick_ms, packet_ms, len(self._pending) // PHONE_BYTES_PER_MS))
+
+    def shift(self, packets: int) -> None:
+        """Put in so many packets of silence, or leave out so many (below 0), where the caller is quiet; see `QUIET`."""
+        self._shift, self._patience = packets, SHIFT_PACKETS
+
+    def _put_in(self, milliseconds: int) -> None:
+        self.counters.put_in_ms += milliseconds
+        self._pending += bytes([ULAW_SILENCE]) * (milliseconds * PHONE_BYTES_PER_MS)
+        self._position += milliseconds * PHONE_BYTES_PER_MS
         if self._origin_ms is not None:
-            self._origin_ms -= lead_in
-        return lead_in
+            self._origin_ms -= milliseconds
+
+    def _shifted(self, ulaw: bytes) -> bytes:
+        """The packet, with what is put in or left out before the next one."""
+        self._patience -= 1
+        if self._patience > 0 and float(np.abs(mulaw.decode_float(ulaw)).max()) > QUIET:
+            return ulaw
+        milliseconds = len(ulaw) // PHONE_BYTES_PER_MS
+        if self._shift > 0:
+            self._shift -= 1
+            self._put_in(milliseconds)
+            return ulaw
+        self._shift += 1
+        self.counters.left_out_ms += milliseconds
+        assert self._origin_ms is not None
+        self._origin_ms += milliseconds
+        return ulaw[milliseconds * PHONE_BYTES_PER_MS :]
 
     def accept(self, at_ms: int, ulaw: bytes, now_ms: float) -> Iterator[CallerFrame]:
         """Take a packet that the carrier dates `at_ms`, at `now_ms` since the stream began; give whole frames."""
@@ -102,6 +137,8 @@ class Intake:
             late = min(self._position - start, len(ulaw))
             self.counters.late_ms += late // PHONE_BYTES_PER_MS
             ulaw = ulaw[late:]
+        if self._shift and ulaw:
+            ulaw = self._shifted(ulaw)
         room = max(0, latest - self._position)
         if len(ulaw) > room:
             self.counters.surplus_ms += (len(ulaw) - room) // PHONE_BYTES_PER_MS

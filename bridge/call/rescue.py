@@ -152,6 +152,11 @@ class LaterSlot:
         """See `Slot`."""
         return self._slot.ticks
 
+    @property
+    def ahead_ms(self) -> float:
+        """See `Slot`."""
+        return self._slot.ahead_ms
+
     def push(self, frame: CallerFrame) -> None:
         """The first frame is the engine's millisecond 0."""
         if self._began_ms is None:

@@ -18,6 +18,7 @@ from typing import Final, Literal
 import numpy as np
 
 from bridge.audio import mulaw
+from bridge.audio.alignment import Alignment
 from bridge.audio.intake import CallerFrame, Intake
 from bridge.audio.playout import Piece, Playout
 from bridge.audio.resample import model_to_phone
@@ -84,6 +85,7 @@ class CallSession:
         self._reseats = 0
         self._intake = Intake()
         self._lined_up: Ticks | None = None
+        self._alignment = Alignment()
         self._playout = Playout()
         self._down = model_to_phone()
         self._silent_before = True
@@ -181,19 +183,20 @@ class CallSession:
         now = self._clock()
         self._last_media = now
         packet_ms = len(ulaw) / PHONE_BYTES_PER_MS
-        lead_in = self._line_up(now, int(packet_ms)) if self._slot.ticks != self._lined_up else 0
+        if self._slot.ticks != self._lined_up:
+            self._line_up(now, int(packet_ms))
         if not self._heard_media:
-            # The call's clock begins with the first sample, be it of the silence that lines the call up with the
-            # engine's ticks; a packet arrives when its last sample has been spoken.
+            # The call's clock begins with the first sample; a packet arrives when its last sample has been spoken.
             self._heard_media = True
-            self._began = now - (lead_in + packet_ms) / 1000
-        for frame in self._intake.accept(at_ms, ulaw, (now - self._began) * 1000):
+            self._began = now - packet_ms / 1000
+        for frame in self._intake.accept(at_ms, ulaw, self._elapsed() * 1000):
             self._push(frame)
 
-    def _line_up(self, now: float, packet_ms: int) -> int:
-        """Make frames complete just before the engine's ticks; the silence in milliseconds that this takes."""
-        self._lined_up = self._slot.ticks
-        return self._intake.line_up(self._lined_up.until(now) * 1000, packet_ms) if self._lined_up and packet_ms else 0
+    def _line_up(self, now: float, packet_ms: int) -> None:
+        """Make frames complete just before the engine's ticks: those of the first engine, or of the one after it."""
+        self._lined_up, self._alignment = self._slot.ticks, Alignment()
+        if self._lined_up and packet_ms:
+            self._intake.line_up(self._lined_up.until(now) * 1000, packet_ms)
 
     def _push(self, frame: CallerFrame) -> None:
         self._slot.push(frame)
@@ -218,6 +221,8 @@ class CallSession:
 
     async def _say_frame(self, frame: AgentFrame) -> None:
         self._engine_heard, self._turn = self._elapsed(), max(self._turn, frame.turn)
+        if self._lined_up and (packets := self._alignment.note(self._slot.ahead_ms)):
+            self._intake.shift(packets)
         if self._hold:
             await self._end_hold()
         for said in frame.caller:
@@ -381,7 +386,8 @@ class CallSession:
             self._slot.say(limits.goodbye, "hangup")
 
     def _elapsed(self) -> float:
-        return self._clock() - self._began
+        """Seconds of the call's clock: the caller's audio, with what lines it up with the engine's ticks."""
+        return self._clock() - self._began + self._intake.shifted_ms / 1000
 
     def _now(self) -> int:
         """The call's clock in samples at 8 kHz."""
@@ -410,6 +416,8 @@ class CallSession:
                     "filled_ms": counted.filled_ms,
                     "late_ms": counted.late_ms,
                     "surplus_ms": counted.surplus_ms,
+                    "put_in_ms": counted.put_in_ms,
+                    "left_out_ms": counted.left_out_ms,
                     "skipped_silence_ms": self._playout.skipped_ms,
                     "unreadable_messages": self._malformed,
                     "verdicts": self._verdicts,

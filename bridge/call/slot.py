@@ -13,11 +13,16 @@ from bridge.facts.ticks import Ticks
 class Slot(Protocol):
     """One call's place in an engine, in whatever process that engine runs.
 
-    `ticks`: when the engine steps its calls; None where a frame is stepped as soon as it comes.
+    `ticks`: when the engine steps its calls; None where a frame is stepped as soon as it comes. `ahead_ms`: how long
+    before its tick the caller frame was complete that the latest agent frame answers; below 0 where it missed it.
     """
 
     @property
     def ticks(self) -> Ticks | None:
+        """See above."""
+
+    @property
+    def ahead_ms(self) -> float:
         """See above."""
 
     def push(self, frame: CallerFrame) -> None:
@@ -40,6 +45,7 @@ class LostSlot:
     """The place of a call whose engine stopped before it could be seated: the caller still hears an apology."""
 
     ticks: Ticks | None = None
+    ahead_ms = 0.0
 
     def __init__(self, why: str) -> None:
         """`why` goes into the call's record."""

@@ -141,11 +141,15 @@ class Opened(msgspec.Struct, tag=True, frozen=True):
 
 
 class Answer(msgspec.Struct, tag=True, frozen=True):
-    """Engine → server: the agent frame for caller frame `number`."""
+    """Engine → server: the agent frame for caller frame `number`, which was complete `ahead` seconds before its tick.
+
+    See `bridge.engine.tick.Taken`; without a tick `ahead` means nothing.
+    """
 
     occupant: int
     number: int
     frame: AgentFrame
+    ahead: float = 0.0
 
 
 class Rendered(msgspec.Struct, tag=True, frozen=True):

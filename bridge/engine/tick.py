@@ -47,7 +47,7 @@ Frame = TypeVar("Frame")
 class Taken(NamedTuple, Generic[Frame]):
     """A frame on its way into a step: seconds that it waited, and how long before its tick was due it was complete.
 
-    `ahead` is below 0 where the tick waited for this frame.
+    `ahead` is below 0 where the tick waited for this frame, or where the frame missed it and has a step of its own.
     """
 
     frame: Frame
@@ -111,7 +111,9 @@ class Schedule(Generic[Frame]):
         if self.wait(now) > 0:
             return {}
         self._is_tick = now >= self._begins()
-        due = self._due if self._is_tick and self._ticks else now
+        due = now
+        if self._ticks:
+            due = self._due if self._is_tick else self._due - self._ticks.period
         taken = {}
         for call, row in self._waiting.items():
             if self._is_tick and call not in self._begun:

@@ -228,7 +228,7 @@ class Worker:
         answers = self._engine.step({self._calls[occupant]: one.frame[1] for occupant, one in taken.items()})
         self._link.send(
             *(
-                messages.Answer(occupant, one.frame[0], answers[self._calls[occupant]])
+                messages.Answer(occupant, one.frame[0], answers[self._calls[occupant]], one.ahead)
                 for occupant, one in taken.items()
             )
         )

@@ -256,9 +256,9 @@ class EngineProcess:
         if generation != self._running.generation:
             return
         match message:
-            case messages.Answer(occupant, _, frame):
+            case messages.Answer(occupant):
                 if slot := self._slots.get(occupant):
-                    slot.deliver(frame)
+                    slot.deliver(message)
             case messages.Beat():
                 self._beat.set()
                 self._admit(message)

@@ -27,8 +27,9 @@ class EngineSlot:
         """Made by `EngineProcess.open`."""
         self.occupant = occupant
         self.dropped = 0
+        self.ahead_ms = 0.0
         self._process = process
-        self._answers: deque[AgentFrame] = deque()
+        self._answers: deque[tuple[AgentFrame, float]] = deque()
         self._arrived = asyncio.Event()
         self._lost = ""
         self._open = True
@@ -52,7 +53,8 @@ class EngineSlot:
                 raise EngineError(self._lost)
             self._arrived.clear()
             await self._arrived.wait()
-        return self._answers.popleft()
+        frame, self.ahead_ms = self._answers.popleft()
+        return frame
 
     def say(self, text: str, wish: Wish | None = None) -> None:
         """Speak a line of the bridge's own."""
@@ -68,12 +70,12 @@ class EngineSlot:
             self._open = False
             self._process.release(self)
 
-    def deliver(self, frame: AgentFrame) -> None:
+    def deliver(self, answer: messages.Answer) -> None:
         """Called by the process: an answer has come."""
         if len(self._answers) >= MAX_ANSWERS:
             self._answers.popleft()
             self.dropped += 1
-        self._answers.append(frame)
+        self._answers.append((answer.frame, 1000 * answer.ahead))
         self._arrived.set()
 
     def lose(self, why: str) -> None:

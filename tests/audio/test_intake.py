@@ -115,14 +115,17 @@ def test_a_call_that_is_lined_up_has_its_first_frame_complete_before_the_next_ti
 
 def test_silence_that_lines_frames_up_belongs_to_the_stream_and_moves_its_origin():
     intake = Intake()
-    assert intake.line_up(5.0, 20) == 60
+    intake.line_up(5.0, 20)
+    assert intake.shifted_ms == 60
     [frame] = intake.accept(5000, speech(160), now_ms=80)
     assert frame.ulaw == SILENCE * 480 + speech(160)
     assert list(intake.accept(5020, speech(160), now_ms=100)) == []
-    assert intake.line_up(45.0, 20) == 0  # now is the time for the second of four packets
-    assert intake.line_up(25.0, 20) == 20
+    intake.line_up(45.0, 20)
+    assert intake.shifted_ms == 60  # now is the time for the second of four packets
+    intake.line_up(25.0, 20)
+    assert intake.shifted_ms == 80
     assert list(intake.accept(5040, speech(160), now_ms=120)) == []
     [frame] = intake.accept(5060, speech(160), now_ms=140)
     assert frame.ulaw == speech(160) + SILENCE * 160 + speech(160) * 2
     assert intake.position_ms == 160
-    assert (intake.counters.lead_in_ms, intake.counters.filled_ms, intake.counters.late_ms) == (80, 0, 0)
+    assert (intake.counters.filled_ms, intake.counters.late_ms) == (0, 0)

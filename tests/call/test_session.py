@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bridge.audio.alignment import LOOK
 from bridge.call import session as module
 from bridge.call.idle import IdleWatch
 from bridge.call.parting import ANNOUNCE_SECONDS
@@ -81,7 +82,7 @@ class Slot:
     """The engine's half of a `Line`, whose `close` is another than the leg's."""
 
     def __init__(self, line, ticks=None):
-        self.ticks = ticks
+        self.ticks, self.ahead_ms = ticks, 0.0
         self.push, self.next, self.say, self.digit, self.close = (
             line.push, line.next, line.say, line.digit, line.close_slot,
         )  # fmt: skip
@@ -94,9 +95,10 @@ class Rig:
         self.now = 100.0
         self.line = Line()
         self.written = []
+        self.slot = Slot(self.line, options.pop("ticks", None))
         self.session = CallSession(
             self.line,
-            Slot(self.line, options.pop("ticks", None)),
+            self.slot,
             options.pop("persona", PERSONA),
             self.written.append,
             lambda: self.now,
@@ -162,6 +164,25 @@ async def test_a_call_lines_its_frames_up_with_the_ticks_of_the_engine(rig, unti
     silence = b"\xff" * (640 - 160 * packets)
     assert call.line.pushed[0].ulaw.startswith(silence)
     assert call.session.now_ms == pytest.approx(160, abs=1)  # the silence belongs to the call
+
+
+async def test_a_call_that_has_waited_too_long_for_its_ticks_leaves_out_what_it_can_spare(rig):
+    call = rig(ticks=Ticks(at=100.025, period=0.08))
+    await call.turn(0.02)
+    await call.turn(0.06)
+    before, call.slot.ahead_ms = call.session.now_ms, 45.0
+    await call.agent(*[AgentFrame()] * LOOK)
+    await call.turn(0.4)
+    assert call.session.now_ms == before + 400 - 40  # the call's clock is the caller's audio
+    assert len(call.line.pushed) == (60 + 80 + 400 - 40) // 80
+    await call.end()
+    counters = call.kinds(records.Ended)[0].counters
+    assert (counters["put_in_ms"], counters["left_out_ms"], counters["late_ms"], counters["filled_ms"]) == (
+        60,
+        40,
+        0,
+        0,
+    )
 
 
 async def test_four_packets_become_a_frame_for_the_engine_and_its_answer_goes_out_at_once(rig):
