@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, Final
 import httpx
 
 from bridge.caller.errors import CallError
-from bridge.caller.webhook import http_client, is_loopback
+from bridge.caller.webhook import http_client
+from bridge.facts.addresses import is_loopback
 from bridge.facts.settings import Settings
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"

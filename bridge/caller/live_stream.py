@@ -18,7 +18,8 @@ from bridge.caller.recording import SILENCE, Packet
 from bridge.caller.stream import MediaStream
 from bridge.caller.ticker import Ticker
 from bridge.caller.twiml import Stream
-from bridge.caller.webhook import CallIds, Line, is_loopback
+from bridge.caller.webhook import CallIds, Line
+from bridge.facts.addresses import is_loopback
 from bridge.facts.formats import PACKET_MS, PHONE_BYTES_PER_MS, PHONE_PACKET, ULAW_SILENCE
 
 Ending = Literal["caller_hung_up", "server_closed", "stream_failed", "not_connected", "hung_up", "redirected"]

@@ -14,6 +14,7 @@ from twilio.request_validator import RequestValidator
 
 from bridge.caller.errors import CallError
 from bridge.caller.twiml import Verb, parse_twiml
+from bridge.facts.addresses import is_loopback
 
 API_VERSION = "2010-04-01"
 """The version of Twilio's API that its webhooks name."""
@@ -222,9 +223,3 @@ def http_client(url: str, connections: int = 10) -> httpx.AsyncClient:
     """A client for the bridge at `url`: proxies of the environment are used unless the bridge is this machine."""
     limits = httpx.Limits(max_connections=max(connections, 10))
     return httpx.AsyncClient(limits=limits, trust_env=not is_loopback(url))
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` points at this machine."""
-    host = urlsplit(url).hostname or ""
-    return host == "localhost" or host == "::1" or host.startswith("127.")

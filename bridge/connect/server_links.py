@@ -126,15 +126,14 @@ def _answered(answer: Answer, phone_number: str, voice_url: str, now: datetime |
         advice = "Add the number under numbers: in a persona file, or name one: callbridge twilio connect … --persona."
         return [Finding("persona", Level.PROBLEM, text, f"{advice} See callbridge persona check, too.")]
     findings = []
-    if state in STATES:
-        text, advice = STATES[state]
-        findings.append(Finding("server", Level.PROBLEM, text, advice))
-    elif state == "full":
-        findings.append(
-            Finding("server", Level.NOTE, "all slots are taken just now", "Callers hear that lines are busy.")
-        )
-    else:
+    if state == "ready":
         findings.append(Finding("server", Level.GOOD, "takes calls"))
+    elif state == "full":
+        text = "all slots are taken just now"
+        findings.append(Finding("server", Level.NOTE, text, "Callers hear that lines are busy."))
+    else:
+        text, advice = STATES.get(state, (f"the server takes no calls ({state})", "See the server's log."))
+        findings.append(Finding("server", Level.PROBLEM, text, advice))
     if now and (told := _moment(answer.headers.get(TIME_HEADER, ""))):
         # The answer was made somewhere between the question and its arrival.
         fast = (told - now).total_seconds()

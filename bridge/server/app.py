@@ -26,6 +26,7 @@ from bridge.audio.music import hold_music_ulaw
 from bridge.audio.resample import model_to_phone, phone_to_model
 from bridge.carrier.twilio import MAX_MESSAGE
 from bridge.engine.messages import Configure
+from bridge.facts.addresses import is_loopback_host
 from bridge.facts.errors import BridgeError, EngineError, SettingsError
 from bridge.facts.settings import Settings
 from bridge.server import pseudonym
@@ -290,7 +291,7 @@ def _make_ready_for_calls() -> None:
 
 
 def _bind(settings: Settings) -> socket.socket:
-    if not (settings.twilio_auth_token or settings.insecure or _is_loopback(settings.host)):
+    if not (settings.twilio_auth_token or settings.insecure or is_loopback_host(settings.host)):
         raise SettingsError(
             f"Without TWILIO_AUTH_TOKEN anyone who reaches {settings.host} could place calls. Set it (it is on the "
             "first page of Twilio's console), listen on 127.0.0.1, or accept the risk with --insecure."
@@ -307,15 +308,6 @@ def _bind(settings: Settings) -> socket.socket:
             "Is another server running there? Choose another port with --port."
         ) from None
     return listening
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _reachable(host: str) -> str:

@@ -5,13 +5,11 @@ The library blocks: an event loop calls it by `asyncio.to_thread`.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
@@ -19,6 +17,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from bridge.facts.addresses import is_loopback
 from bridge.facts.errors import BridgeError
 
 API_URL: Final = "https://api.twilio.com"
@@ -121,14 +120,3 @@ def _refusal(status: int, code: int, message: str) -> str:
 
 def _plain(what: object) -> str:
     return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(what)).split())[:300]
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` points at this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
