@@ -44,6 +44,16 @@ class Seat:
         return told.notice if told and self.notice and not self.recollection else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of what an engine remembers of its calls: bytes in use, bytes taken from the device, and for how many calls at
+    once it suffices, as they are now."""
+
+    used: int
+    reserved: int
+    calls: int
+
+
 class Engine(Protocol):
     """See the module's docstring. A failure in one slot raises from `step` only if every slot is lost.
 
@@ -53,6 +63,10 @@ class Engine(Protocol):
 
     name: str
     tick_ms: int | None
+
+    @property
+    def memory(self) -> Memory | None:
+        """Where memory bounds the number of calls: how it stands. None where it does not."""
 
     @property
     def capacity(self) -> int:

@@ -42,6 +42,8 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
     custom_voice_dir: str = ""
     closing_tag: bool = False
     caller_transcript: bool = True
+    kv: str = "bf16"
+    cuda_graphs: bool = True
     log_level: str = "info"
 
 
@@ -166,7 +168,8 @@ class Beat(msgspec.Struct, tag=True, frozen=True):
     time from one tick to the next, `missed_ticks` those left out because of them. `step_counts` and `wait_counts` are
     counts of steps by their length, and of frames by their wait for their step, in the classes of
     `bridge.facts.ticks`; `step_seconds` and `wait_seconds` are their sums. No more than `limit` calls should be seated
-    (None: as many as there are slots), and none more while `shedding`; see `bridge.engine.admission`.
+    (None: as many as there are slots), and none more while `shedding`; see `bridge.engine.admission`. The last three
+    are of the engine's `Memory`; `memory_calls` is None where memory does not bound the calls.
     """
 
     cpu_seconds: float
@@ -181,6 +184,9 @@ class Beat(msgspec.Struct, tag=True, frozen=True):
     wait_seconds: float = 0.0
     limit: int | None = None
     shedding: bool = False
+    kv_used_bytes: int = 0
+    kv_reserved_bytes: int = 0
+    memory_calls: int | None = None
 
 
 ToEngine = Configure | Prepare | Forget | Open | CallerFrame | Say | Key | Close | Render

@@ -12,6 +12,7 @@ dropped and counted.
 from __future__ import annotations
 
 import gc
+import heapq
 import logging
 import os
 import selectors
@@ -110,7 +111,7 @@ class Worker:
         self._link = link
         self._personas: dict[str, tuple[Persona, Recollection]] = {}
         self._calls: dict[int, int] = {}  # occupant to slot
-        self._free = list(range(engine.capacity))[::-1]
+        self._free = list(range(engine.capacity))  # a heap: a step computes the slots up to the last one taken
         self._schedule: Schedule[Numbered] = Schedule(ticks)
         self._admission = Admission(engine.capacity, ticks.period) if ticks else None
         self._admitted = (engine.capacity, False)  # limit and shedding, as last told
@@ -152,7 +153,7 @@ class Worker:
         return before != self._admitted
 
     def _beat(self) -> None:
-        schedule, (limit, shedding) = self._schedule, self._admitted
+        schedule, (limit, shedding), memory = self._schedule, self._admitted, self._engine.memory
         self._link.send(
             messages.Beat(
                 time.process_time(),
@@ -167,6 +168,9 @@ class Worker:
                 self._waits.total,
                 limit,
                 shedding,
+                memory.used if memory else 0,
+                memory.reserved if memory else 0,
+                memory.calls if memory else None,
             )
         )
 
@@ -205,12 +209,12 @@ class Worker:
             return "this persona has not been prepared"
         if not self._free:
             return "every slot is taken"
-        slot = self._free.pop()
+        slot = heapq.heappop(self._free)
         try:
             seat = Seat(prepared[0], message.seed, message.caller_transcript, prepared[1], message.notice)
             self._engine.open(slot, seat)
         except BridgeError as error:
-            self._free.append(slot)
+            heapq.heappush(self._free, slot)
             return str(error)
         self._calls[message.occupant] = slot
         self._schedule.open(message.occupant)
@@ -221,7 +225,7 @@ class Worker:
         slot = self._calls.pop(occupant, None)
         if slot is not None:
             self._engine.close(slot)
-            self._free.append(slot)
+            heapq.heappush(self._free, slot)
 
     def _step(self, taken: Mapping[int, Taken[Numbered]]) -> None:
         """Step the calls that these frames belong to, and deliver what they say."""

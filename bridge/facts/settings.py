@@ -129,6 +129,12 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("hf_token", "HF_TOKEN"),
     )
     weights: Literal["bf16", "int8", "fp8"] = Field("bf16", description="How the temporal weights are held.")
+    kv: Literal["bf16", "fp8"] = Field(
+        "bf16", description="How calls are remembered: fp8 takes half the memory, and more time."
+    )
+    cuda_graphs: bool = Field(
+        True, description="0 launches each operation of a step by itself, several times slower: to look for faults."
+    )
     device: str = Field("auto", description="cuda, cuda:1, cpu; auto takes the first GPU and otherwise the CPU.")
     custom_voice_dir: Path = Field(Path("voices"), description="Folder of voices made by `callbridge voices add`.")
     closing_tag: bool = Field(False, description="1 ends the prompt with </system> instead of the trained <system>.")

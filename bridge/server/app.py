@@ -250,6 +250,8 @@ def configure(settings: Settings) -> Configure:
         custom_voice_dir=str(settings.custom_voice_dir),
         closing_tag=settings.closing_tag,
         caller_transcript=settings.caller_transcript,
+        kv=settings.kv,
+        cuda_graphs=settings.cuda_graphs,
         log_level=settings.log_level,
     )
 

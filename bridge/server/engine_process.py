@@ -282,7 +282,8 @@ class EngineProcess:
         """Take over what the process says of itself, and how many calls it should be given."""
         if beat.shedding and not self.shedding:
             log.warning("engine %s: two steps in a row took too long; no new calls for a while", self.name)
-        self.limit = self.capacity if beat.limit is None else beat.limit
+        bounds = (self.capacity, beat.limit, beat.memory_calls)
+        self.limit = min(bound for bound in bounds if bound is not None)
         self.shedding = beat.shedding
         self.counters.beat = beat
 

@@ -41,9 +41,16 @@ class BridgeCollector(Collector):
         yield rss
         yield GaugeMetricFamily("callbridge_calls", "Calls in progress.", value=self._switchboard.calls)
         yield GaugeMetricFamily("callbridge_slots", "Calls that the engine can hold.", value=engine.capacity)
-        yield GaugeMetricFamily(
-            "callbridge_slots_admitted", "Calls that the engine steps in time, as measured.", value=engine.limit
-        )
+        yield GaugeMetricFamily("callbridge_slots_admitted", "Calls that are taken at once.", value=engine.limit)
+        bounds = GaugeMetricFamily("callbridge_slots_bound", "Calls at once, by what bounds them.", labels=["by"])
+        for by, bound in (("tick_time", beat.limit), ("memory", beat.memory_calls)):
+            if bound is not None:
+                bounds.add_metric([by], bound)
+        yield bounds
+        kv = GaugeMetricFamily("callbridge_kv_bytes", "Memory for what calls have said and heard.", labels=["state"])
+        kv.add_metric(["used"], beat.kv_used_bytes)
+        kv.add_metric(["reserved"], beat.kv_reserved_bytes)
+        yield kv
         yield GaugeMetricFamily("callbridge_slots_free", "Slots for new calls.", value=self._switchboard.free)
         ready = 1.0 if engine.state == "ready" else 0.0
         yield GaugeMetricFamily("callbridge_engine_ready", "1 while the engine takes calls.", value=ready)

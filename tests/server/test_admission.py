@@ -33,7 +33,9 @@ async def asked(server, path):
 async def figures(server):
     families = text_string_to_metric_families((await asked(server, "/metrics")).text)
     return {
-        sample.name + (f" {sample.labels['le']}" if "le" in sample.labels else ""): sample.value
+        " ".join([sample.name, *(sample.labels[name] for name in ("le", "by", "state") if name in sample.labels)]): (
+            sample.value
+        )
         for family in families
         for sample in family.samples
     }
@@ -54,6 +56,21 @@ async def test_no_more_calls_are_taken_than_the_engine_steps_in_time(server):
     assert (await asked(server, "/health")).json() | {"admitted": 2, "capacity": 4, "free": 0, "shedding": False} == (
         await asked(server, "/health")
     ).json()
+
+
+async def test_no_more_calls_are_taken_than_the_engine_can_remember(server):
+    beat(server, limit=3, memory_calls=1, kv_used_bytes=5, kv_reserved_bytes=9)
+    assert server.switchboard.free == 1
+    seen = await figures(server)
+    assert (seen["callbridge_kv_bytes used"], seen["callbridge_kv_bytes reserved"]) == (5, 9)
+    assert (seen["callbridge_slots_bound memory"], seen["callbridge_slots_bound tick_time"]) == (1, 3)
+    told = (await asked(server, "/health")).json()
+    assert (told["admitted"], told["admitted_by_memory"], told["admitted_by_tick_time"]) == (1, 1, 3)
+    assert (told["kv_used_bytes"], told["kv_reserved_bytes"]) == (5, 9)
+    server.engine.open("key")
+    assert server.switchboard.free == 0
+    beat(server, limit=3)
+    assert server.switchboard.free == 2
 
 
 async def test_a_call_that_was_promised_a_slot_is_seated_though_the_limit_has_fallen(server):

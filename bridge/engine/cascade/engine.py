@@ -25,7 +25,7 @@ from bridge.engine.cascade.thought import Tools
 from bridge.engine.cascade.voice import Voice
 from bridge.engine.hearing.recogniser import Recogniser
 from bridge.engine.hearing.voice_activity import Silero
-from bridge.engine.interface import Frame, Seat
+from bridge.engine.interface import Frame, Memory, Seat
 from bridge.facts.errors import EngineFullError
 from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.persona.schema import Persona
@@ -51,6 +51,7 @@ class CascadeEngine:
 
     name = "cascade"
     tick_ms: int | None = None
+    memory: Memory | None = None
 
     def __init__(self, slots: int | None = None, llm: LlmSettings | None = None) -> None:
         """Load every model, in under a second. `slots` calls at once; without it, four for each core.

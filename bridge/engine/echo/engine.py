@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge.engine.interface import Frame, Seat
+from bridge.engine.interface import Frame, Memory, Seat
 from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.persona.schema import Persona
 
@@ -28,6 +28,7 @@ class EchoEngine:
 
     name = "echo"
     tick_ms: int | None = None
+    memory: Memory | None = None
 
     def __init__(self, slots: int = DEFAULT_SLOTS) -> None:
         """`slots` calls at once."""

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.engine.personaplex.config import LMConfig
+from bridge.engine.personaplex.config import Config, LMConfig, MimiConfig
+from bridge.engine.personaplex.pages import page_of, promised
 
 BUDGET_MS: Final = 80.0
 """One frame: a step that takes longer falls behind."""
@@ -120,6 +121,41 @@ def load(config: LMConfig, weights: str = "bf16", *, fp8_units: bool = False, wi
         moved = temporal * (1 if weights == "fp8" and fp8_units else _WIDENED_TRAFFIC)
     window = 2 * config.num_layers * config.dim * width * config.context
     return Load(held + width * (tables + others), moved + width * others, window)
+
+
+TYPICAL_PROMPT: Final = 300
+"""Frames of a prompt where none is known: a voice of four seconds, a persona of 240 tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How memory for calls is shared out: so many slots, and pages for all their windows (nobody's included)."""
+
+    slots: int
+    pages: int
+
+
+def room(config: Config, free: int, *, width: int, slots: int | None = None, most_slots: int = 1 << 16) -> Room:
+    """What `free` bytes hold: as many slots as can be promised their pages, or `slots` with the pages that are left.
+
+    width: bytes of a key or value. No more pages than full windows of all slots need. With no slots at all, not one
+    call can be promised its pages.
+    """
+    context, page = config.lm.context, page_of(config.lm.context)
+    page_bytes = load(config.lm, width=width).window // context * page
+    whole = -(-context // page)
+    owed = -(-promised(context, min(TYPICAL_PROMPT, context)) // page)
+    beside = codec_slot(config.mimi)
+    if slots is None:
+        slots = max(0, min(most_slots, (free - page_bytes) // (owed * page_bytes + beside)))
+    pages = max(0, (free - slots * beside) // page_bytes)
+    return Room(slots, min(pages, 1 + slots * whole))
+
+
+def codec_slot(config: MimiConfig) -> int:
+    """Bytes that the codec remembers of a call: the windows of both transformers, in float32."""
+    transformer = config.transformer
+    return 2 * transformer.num_layers * 2 * transformer.context * transformer.d_model * 4
 
 
 def forecast(gpu: Gpu, weights: str, config: LMConfig | None = None) -> Forecast:

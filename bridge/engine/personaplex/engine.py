@@ -7,6 +7,7 @@ own `call.Call`.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -19,16 +20,17 @@ import numpy as np
 import torch
 
 from bridge.engine.hearing.scribe import Scribe
-from bridge.engine.interface import Frame, Seat
+from bridge.engine.interface import Frame, Memory, Seat
 from bridge.engine.personaplex.call import Call
 from bridge.engine.personaplex.config import PAD, PersonaPlexError, Sampling
 from bridge.engine.personaplex.model import Model
-from bridge.engine.personaplex.runtime import Offer, Ruling, Runtime
+from bridge.engine.personaplex.packing import Keys
+from bridge.engine.personaplex.runtime import NoRoomError, Offer, Ruling, Runtime
 from bridge.engine.personaplex.slots import Snapshot, check_sampling
 from bridge.engine.personaplex.tokeniser import Tokeniser
 from bridge.engine.personaplex.voice_files import read_voice
 from bridge.engine.personaplex.voices import find_voice
-from bridge.facts.errors import EngineError
+from bridge.facts.errors import EngineError, EngineFullError
 from bridge.facts.formats import FRAME_MS, MODEL_FRAME
 from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.gate.rules import compile_rules
@@ -38,6 +40,9 @@ from bridge.persona.schema import Persona
 
 _MOST_RECALLED: Final = 4
 """Prompts of calls that go on and have not been seated yet; one that makes room is taken in again at its seat."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,15 @@ class PersonaPlexEngine:
         closing_tag: bool = False,
         scribe: Scribe | None = None,
         prompt_bytes: int = 1 << 30,
+        most_pages: int | None = None,
+        keys: Keys = Keys.BF16,
+        graphs: bool = True,
     ) -> None:
         """`slots` calls at once. Packaged voices lie in `model_dir`; `prompt_bytes` bounds the prompts kept ready.
 
-        Without a `scribe` nobody hears the callers' words. Raises EngineError for a model without a tokeniser.
+        `most_pages`, `keys` and `graphs` as in `Runtime`; on a GPU all pages are taken now, so that graphs find them
+        where they are, and nobody else takes them. Without a `scribe` nobody hears the callers' words. Raises
+        EngineError for a model without a tokeniser.
         """
         if model.tokeniser is None:
             raise EngineError(
@@ -96,13 +106,23 @@ class PersonaPlexEngine:
         self._calls: dict[int, Call] = {}
         self._scribe = scribe
         with torch.inference_mode():
-            self._runtime = Runtime(model, slots)
+            on_gpu = model.device.type == "cuda"
+            self._runtime = Runtime(model, slots, most_pages=most_pages, at_once=on_gpu, keys=keys, graphs=graphs)
             self._warm_up()
 
     @property
     def capacity(self) -> int:
         """Number of slots."""
         return self._runtime.count
+
+    @property
+    def memory(self) -> Memory:
+        """That of keys and values; calls are counted as having the longest prompt that is ready."""
+        with self._lock:
+            frames = max((kept.snapshot.frames for kept in self._prepared.values()), default=0)
+        runtime = self._runtime
+        calls = min(self.capacity, len(self._calls) + runtime.room(frames))
+        return Memory(runtime.kv_bytes_used, runtime.kv_bytes_reserved, calls)
 
     def prepare(self, persona: Persona, recollection: Recollection = ()) -> None:
         """Take in voice and persona: one pass over some hundred frames, about the cost of as many steps of one call.
@@ -123,8 +143,11 @@ class PersonaPlexEngine:
         """Seat a call: its prompt is copied into the slot. The greeting begins with its first frame."""
         self.close(slot)
         prepared = self._ready_for(seat)
-        with torch.inference_mode():
-            self._runtime.open(slot, prepared.snapshot, seat.seed, prepared.sampling)
+        try:
+            with torch.inference_mode():
+                self._runtime.open(slot, prepared.snapshot, seat.seed, prepared.sampling)
+        except (NoRoomError, torch.OutOfMemoryError) as error:
+            raise EngineFullError(f"no memory for a further call: {error}") from None
         listener = None
         if self._scribe is not None and seat.caller_transcript:
             listener = self._scribe.listen(seat.persona.listening.wait_ms)
@@ -174,6 +197,7 @@ class PersonaPlexEngine:
 
     def _warm_up(self) -> None:
         """What libraries and devices put off until they are first used shall not be put off until the first call."""
+        self._runtime.warm_up(_tell)
         self._runtime.open(0, None, seed=0)
         self._runtime.step({0: np.zeros(MODEL_FRAME, np.float32)}, lambda offered: {0: Ruling(PAD)})
         self._runtime.close(0)
@@ -232,6 +256,11 @@ class PersonaPlexEngine:
     def _kept_bytes(self) -> int:
         snapshots = {id(kept.snapshot): kept.snapshot for kept in self._prepared.values()}
         return sum(snapshot.kv.nbytes for snapshot in snapshots.values())
+
+
+def _tell(done: int, total: int) -> None:
+    if total > 100 and done in (0, total):
+        log.info("%d of %d parts of steps are warm", done, total)
 
 
 @contextmanager

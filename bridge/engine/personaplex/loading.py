@@ -15,6 +15,7 @@ from bridge.engine.personaplex.config import LM_FILE, MIMI_FILE, TOKENISER_FILE,
 from bridge.engine.personaplex.device import choose_device
 from bridge.engine.personaplex.engine import PersonaPlexEngine
 from bridge.engine.personaplex.model import Model, load_model
+from bridge.engine.personaplex.packing import Keys
 from bridge.engine.personaplex.quantise import Weights
 from bridge.facts.errors import EngineError
 
@@ -51,7 +52,7 @@ def load_engine(configuration: Configure) -> PersonaPlexEngine:
         raise EngineError(f"{error}. `callbridge model status` says what MODEL_DIR={directory} holds.") from None
     except torch.OutOfMemoryError:
         raise EngineError(
-            "the GPU's memory is too small for the model and its calls. Set WEIGHTS=int8 or a smaller SLOTS; "
+            "the GPU's memory is too small for the model and its calls. Set WEIGHTS=int8, KV=fp8 or a smaller SLOTS; "
             "`callbridge doctor` says what fits."
         ) from None
 
@@ -60,8 +61,9 @@ def _engine(model: Model, configuration: Configure) -> PersonaPlexEngine:
     # One thread for each caller of torch: small matrix products gain nothing from more, and the step and the taking in
     # of a prompt would wait for each other's threads.
     torch.set_num_threads(1)
-    free = _free_bytes(model.device)
-    slots = configuration.slots or _slots_for(model, free)
+    free, keys = _free_bytes(model.device), _keys(configuration.kv)
+    room = _room_for(model, free, keys, configuration.slots)
+    slots = room.slots if room else configuration.slots or _CPU_SLOTS
     custom = configuration.custom_voice_dir
     return PersonaPlexEngine(
         model,
@@ -71,21 +73,26 @@ def _engine(model: Model, configuration: Configure) -> PersonaPlexEngine:
         closing_tag=configuration.closing_tag,
         scribe=Scribe(slots) if configuration.caller_transcript else None,
         prompt_bytes=_CPU_PROMPTS_BYTES if free is None else int(free * _PROMPTS_SHARE),
+        most_pages=room.pages if room else None,
+        keys=keys,
+        graphs=configuration.cuda_graphs,
     )
 
 
-def _slots_for(model: Model, free: int | None) -> int:
-    """Calls at once that the memory left beside the weights holds."""
+def _room_for(model: Model, free: int | None, keys: Keys, slots: int) -> capacity.Room | None:
+    """How the memory left beside the weights is shared out on a GPU; `slots` of 0: as many as it holds."""
     if free is None:
-        return _CPU_SLOTS
-    window = capacity.load(model.config.lm, width=model.lm.dtype.itemsize).window
-    fitting = int(free * (1 - _PROMPTS_SHARE - capacity.RESERVED) // window)
-    if not fitting:
+        return None
+    width = 1 if keys is Keys.FP8 else model.lm.dtype.itemsize
+    for_calls = int(free * (1 - _PROMPTS_SHARE - capacity.RESERVED))
+    room = capacity.room(model.config, for_calls, width=width, slots=slots or None, most_slots=_MOST_SLOTS)
+    if capacity.room(model.config, for_calls, width=width, slots=None).slots < 1:
+        window = capacity.load(model.config.lm, width=width).window
         raise EngineError(
-            f"beside the model {free / 1e9:.1f} GB of GPU memory are free, and a call needs {window / 1e9:.1f} GB. "
-            "Set WEIGHTS=int8, or end what else uses this GPU; `callbridge doctor` says what fits."
+            f"beside the model {free / 1e9:.1f} GB of GPU memory are free, and a call needs up to {window / 1e9:.1f} "
+            "GB. Set WEIGHTS=int8 or KV=fp8, or end what else uses this GPU; `callbridge doctor` says what fits."
         )
-    return min(fitting, _MOST_SLOTS)
+    return room
 
 
 def _free_bytes(device: torch.device) -> int | None:
@@ -114,6 +121,13 @@ def _refuse_on_cpu(directory: Path) -> None:
             "second. Use a machine with a GPU (`callbridge doctor` says which calls it can hold), or --engine cascade."
         )
     log.info("the personaplex engine runs on the CPU")
+
+
+def _keys(name: str) -> Keys:
+    try:
+        return Keys(name)
+    except ValueError:
+        raise EngineError(f"KV is {name!r}; it must be one of {', '.join(Keys)}") from None
 
 
 def _weights(name: str) -> Weights:

@@ -24,7 +24,6 @@ its pages hold, with its prompt still in place. It forgets earlier what was said
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 import numpy as np
 import torch
@@ -32,12 +31,10 @@ from torch import Tensor
 
 from bridge.engine.personaplex.layers import Attend, rotary, rotate
 from bridge.engine.personaplex.packing import WIDENED, Keys, Packing, widen
-from bridge.engine.personaplex.pages import PageTable, bucket_of
+from bridge.engine.personaplex.pages import PageTable, bucket_of, page_of
 from bridge.engine.personaplex.staging import Inlet
 
 log = logging.getLogger(__name__)
-
-LARGEST_PAGE: Final = 128
 
 
 class PagedWindow:
@@ -68,7 +65,7 @@ class PagedWindow:
         take them from the device now, so that they never move; otherwise as calls need them. May raise
         `torch.OutOfMemoryError`."""
         self.context = context
-        self.page = max(1, min(LARGEST_PAGE, context // 8))
+        self.page = page_of(context)
         self.moves = self.shortened = 0
         self._max_period = max_period
         self.places = places = -(-context // self.page)

@@ -21,6 +21,21 @@ import numpy as np
 
 NOBODYS: Final = 0
 
+LARGEST_PAGE: Final = 128
+
+PROMISED: Final = 0.5
+"""Share of a window that a call is promised beside its prompt before it begins: two minutes at the published size."""
+
+
+def page_of(context: int) -> int:
+    """Positions of a page, for windows of `context` positions."""
+    return max(1, min(LARGEST_PAGE, context // 8))
+
+
+def promised(context: int, frames: int) -> int:
+    """Positions for which a call with a prompt of so many frames is promised memory."""
+    return min(context, frames + 1 + round(PROMISED * context))
+
 
 class PageTable:
     """Pages of `slots` slots, each of which can have `per_slot`; `most` of them in all, nobody's included.

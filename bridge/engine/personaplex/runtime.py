@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from bridge.engine.personaplex.graphs import Graphs, Record
 from bridge.engine.personaplex.machine import Machine, Progress, cuda_graphs
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.packing import Keys
+from bridge.engine.personaplex.pages import promised
 from bridge.engine.personaplex.prompt import Voice, lay_out, prefill
 from bridge.engine.personaplex.slots import Slots, Snapshot, check_sampling
 from bridge.engine.personaplex.weights import WeightsError
@@ -31,9 +32,6 @@ Samples = NDArray[np.float32]
 
 PARTS = ("encode", "temporal", "gate", "depformer", "decode")
 """The parts of a step, in order; `decode` ends with the sound on the host."""
-
-PROMISED: Final = 0.5
-"""Share of a window that a call is promised beside its prompt, before it begins: two minutes at the published size."""
 
 
 class NoRoomError(PersonaPlexError):
@@ -162,7 +160,7 @@ class Runtime:
         check_sampling(sampling)
         frames = 0 if prompt is None else prompt.frames
         with self._on_device():
-            if not self._slots.window.promise(slot, self._promised(frames)):
+            if not self._slots.window.promise(slot, promised(self._slots.window.context, frames)):
                 raise NoRoomError("the memory for keys and values is promised to the calls that there are")
             try:
                 self._seat(slot, prompt, frames, _signed(seed), sampling)
@@ -198,11 +196,6 @@ class Runtime:
             for tensor in (prompt.kv, prompt.tokens, prompt.hidden):
                 tensor.record_stream(self._stream)
 
-    def _promised(self, frames: int) -> int:
-        """Positions for which a call with a prompt of so many frames is promised memory."""
-        context = self.model.config.lm.context
-        return min(context, frames + 1 + round(PROMISED * context))
-
     # -- memory
 
     @property
@@ -223,7 +216,7 @@ class Runtime:
 
     def room(self, frames: int) -> int:
         """How many further calls can be opened, as far as memory goes, with prompts of so many frames."""
-        return self._slots.window.room(self._promised(frames))
+        return self._slots.window.room(promised(self._slots.window.context, frames))
 
     # -- the step
 

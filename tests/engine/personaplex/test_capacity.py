@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.engine.personaplex.capacity import Gpu, bound_ms, forecast, known_bandwidth, load
-from bridge.engine.personaplex.config import LMConfig
+from bridge.engine.personaplex.capacity import Gpu, bound_ms, codec_slot, forecast, known_bandwidth, load, room
+from bridge.engine.personaplex.config import Config, LMConfig
 from bridge.engine.personaplex.device import parse_nvidia_smi
 from bridge.engine.personaplex.random_model import random_model, tiny_config
 
@@ -74,6 +74,26 @@ def test_eight_bits_save_time_only_where_there_are_units_for_them() -> None:
     assert plain is not None and fp8 is not None and fp8 < plain
     plain, fp8 = (forecast(ada, weights).step_ms for weights in ("bf16", "fp8"))
     assert plain is not None and fp8 is not None and fp8 > plain
+
+
+def test_memory_of_calls_is_counted_as_it_is_taken() -> None:
+    """What is left of an H200: 73 full windows in bfloat16, or more calls that are promised less."""
+    free = 120_000_000_000
+    found = room(Config(), free, width=2)
+    assert found.slots == 117
+    page, beside = 2 * 32 * 4096 * 2 * 128, codec_slot(Config().mimi)
+    assert beside == 2 * 8 * 2 * 250 * 512 * 4
+    assert found.pages * page + found.slots * beside <= free < (found.pages + 1) * page + found.slots * beside
+    assert found.pages >= 1 + found.slots * 15  # 300 frames of prompt and half a window
+    assert room(Config(), free, width=2, slots=32).pages == 1 + 32 * 24
+    assert room(Config(), free, width=1).slots == pytest.approx(2 * 117, abs=15)
+    assert room(Config(), 500_000_000, width=2).slots == 0
+
+
+def test_codecs_memory_of_a_call_is_what_its_streams_hold() -> None:
+    model = random_model(tiny_config())
+    streams = model.mimi.encode_stream(1), model.mimi.decode_stream(1)
+    assert codec_slot(model.config.mimi) == sum(stream.window.kv.nbytes for stream in streams)
 
 
 def test_a_gpu_of_unknown_bandwidth_gets_no_time() -> None:

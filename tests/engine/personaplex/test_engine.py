@@ -13,7 +13,7 @@ from bridge.engine.interface import Engine, Seat
 from bridge.engine.personaplex.engine import PersonaPlexEngine
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.random_model import random_model, tiny_config
-from bridge.facts.errors import EngineError
+from bridge.facts.errors import EngineError, EngineFullError
 from bridge.facts.speech import AgentFrame, Said
 from bridge.persona.prompt import model_prompt
 from bridge.persona.schema import BlockedTopic, Gate, Persona, Sampling
@@ -104,6 +104,24 @@ def test_a_call_among_others_is_the_call_alone(model: Model, sampling: Sampling)
     ]
     among, *_ = hold(engine_of(model), mine, *others)
     assert among == alone
+
+
+def test_a_call_for_which_there_is_no_memory_is_refused_and_the_others_go_on(model: Model) -> None:
+    engine = PersonaPlexEngine(model, 4, model_dir=TINY, most_pages=9)  # one window and no more
+    assert engine.memory.calls == 1
+    engine.prepare(PERSONA)
+    engine.open(0, Seat(PERSONA, 1, caller_transcript=False))
+    memory = engine.memory
+    assert 0 < memory.used <= memory.reserved
+    assert (memory.calls, engine.capacity) == (1, 4)
+    frame = sound(0, 1)[0]
+    engine.step({0: frame})
+    with pytest.raises(EngineFullError, match="no memory for a further call"):
+        engine.open(1, Seat(PERSONA, 1, caller_transcript=False))
+    assert set(engine.step({0: frame})) == {0}
+    engine.close(0)
+    assert engine.memory.used == 0
+    engine.open(1, Seat(PERSONA, 1, caller_transcript=False))
 
 
 def test_a_call_that_stalls_loses_nothing(engine: PersonaPlexEngine) -> None:

@@ -9,10 +9,11 @@ import torch
 
 from bridge.engine.factory import build
 from bridge.engine.messages import Configure
-from bridge.engine.personaplex import loading
+from bridge.engine.personaplex import capacity, loading
 from bridge.engine.personaplex.config import LM_FILE, MIMI_FILE, TOKENISER_FILE
 from bridge.engine.personaplex.engine import PersonaPlexEngine
 from bridge.engine.personaplex.model import Model
+from bridge.engine.personaplex.packing import Keys
 from bridge.facts.errors import EngineError
 
 from .conftest import TINY
@@ -59,7 +60,12 @@ def test_a_damaged_model_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [({"device": "tpu"}, "DEVICE is 'tpu'"), ({"weights": "int4"}, "WEIGHTS is 'int4'")]
+    ("change", "words"),
+    [
+        ({"device": "tpu"}, "DEVICE is 'tpu'"),
+        ({"weights": "int4"}, "WEIGHTS is 'int4'"),
+        ({"kv": "int4"}, "KV is 'int4'"),
+    ],
 )
 def test_settings_that_cannot_be_are_named(change: dict[str, str], words: str) -> None:
     with pytest.raises(EngineError, match=words):
@@ -75,12 +81,19 @@ def test_a_cpu_is_not_asked_to_serve_the_full_model(tmp_path: Path) -> None:
         build(configured(tmp_path))
 
 
-def test_slots_on_a_gpu_are_as_many_as_fit_beside_the_weights(model: Model) -> None:
-    window = 2 * 3 * 64 * 64 * 4  # keys and values, layers, positions, width, float32
-    assert loading._slots_for(model, 10 * window) == 8
-    assert loading._slots_for(model, 10_000 * window) == 32
-    with pytest.raises(EngineError, match=r"a call needs.*WEIGHTS=int8"):
-        loading._slots_for(model, window)
+def test_slots_on_a_gpu_are_as_many_as_can_be_promised_memory_beside_the_weights(model: Model) -> None:
+    some = loading._room_for(model, 3_000_000, Keys.BF16, 0)
+    assert some is not None
+    assert some.slots == 17
+    asked = loading._room_for(model, 3_000_000, Keys.BF16, 5)
+    assert asked == capacity.Room(5, 1 + 5 * 8)  # whole windows
+    most = loading._room_for(model, 1_000_000_000, Keys.BF16, 0)
+    assert most is not None and most.slots == 32
+    packed = loading._room_for(model, 3_000_000, Keys.FP8, 0)
+    assert packed is not None and packed.slots > some.slots
+    assert loading._room_for(model, None, Keys.BF16, 5) is None  # a CPU takes what it needs
+    with pytest.raises(EngineError, match=r"a call needs.*WEIGHTS=int8 or KV=fp8"):
+        loading._room_for(model, 160_000, Keys.BF16, 5)
 
 
 def test_a_missing_package_is_told_with_what_to_install() -> None:

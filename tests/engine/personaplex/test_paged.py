@@ -43,9 +43,11 @@ def step(paged: PagedWindow, position: int, pinned: int, q: Tensor, k: Tensor, v
     return attend(0, q[:, now], k[:, now], v[:, now])
 
 
-def slow(position: int, pinned: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, list[int]]:
+def slow(
+    position: int, pinned: int, q: Tensor, k: Tensor, v: Tensor, context: int = CONTEXT
+) -> tuple[Tensor, list[int]]:
     """[heads, head_dim], and the distances: prompt, then the newest positions, all as if next to each other."""
-    seen = sorted({*range(min(pinned, position + 1)), *range(max(0, position + 1 - CONTEXT + pinned), position + 1)})
+    seen = sorted({*range(min(pinned, position + 1)), *range(max(0, position + 1 - context + pinned), position + 1)})
     distances = list(range(len(seen)))[::-1]
     turned = [
         rotate(k[:, [at]], rotary(torch.tensor([-distance]), HEAD_DIM, PERIOD))[0, 0]
@@ -121,6 +123,65 @@ def test_growing_leaves_keys_where_they_are_and_neighbours_alone() -> None:
         )
         assert torch.equal(found[1], expected[0])
     assert not among.pools[0][:, 0].any()  # nobody's page
+
+
+@pytest.mark.parametrize("pinned", [0, 3])
+def test_call_without_a_further_page_slides_over_those_it_has(pinned: int) -> None:
+    """Four pages of two positions: from position 8 on it is a window of 8."""
+    length = 2 * CONTEXT
+    q, k, v = projections(length)
+    short = window(most_pages=5)
+    for position in range(length):
+        found = step(short, position, pinned, q, k, v)
+        expected, distances = slow(position, pinned, q, k, v, context=8)
+        torch.testing.assert_close(found[0, 0], expected, atol=1e-5, rtol=1e-5)
+        assert max(distances) < 8
+        assert int(short.span[0]) == (8 if position >= 8 else CONTEXT)
+    assert short.shortened == 1
+    short.release(0)
+    short.lay_out()
+    assert int(short.span[0]) == CONTEXT
+
+
+def test_promise_is_kept_while_others_grow() -> None:
+    paged = window(3, most_pages=9)
+    assert paged.promise(0, 8)
+    assert paged.room(8) == 1
+    assert not paged.promise(1, 12)
+    for position in range(CONTEXT):
+        paged.reserve(2, position + 1)
+    assert paged.bytes_used == 4 * paged.page_bytes  # all that are promised to nobody
+    paged.reserve(0, 8)
+    assert paged.bytes_used == 8 * paged.page_bytes
+    assert paged.shortened == 1
+
+
+def test_pools_that_are_taken_at_once_never_move() -> None:
+    paged = window(2, at_once=True)
+    pools, moves = list(paged.pools), paged.moves
+    for position in range(CONTEXT):
+        paged.reserve(position % 2, position + 1)
+    assert all(one is other for one, other in zip(paged.pools, pools, strict=True))
+    assert (paged.moves, paged.pages_there) == (moves, 1 + 2 * 9)
+
+
+def test_device_without_memory_refuses_a_promise_and_shortens_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device is made to run out as a GPU does, with an error of torch's at the moment of allocation."""
+    paged = window(3)
+    assert paged.promise(0, 6)
+    keys = paged.pools[0]
+
+    def run_out(*shape: object) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.Tensor, "new_zeros", run_out)
+    assert not paged.promise(1, 6)
+    assert paged.room(2) == 0
+    for position in range(10):
+        paged.reserve(0, position + 1)
+    paged.lay_out()
+    assert paged.pools[0] is keys
+    assert (paged.bytes_used, paged.shortened, int(paged.span[0])) == (3 * paged.page_bytes, 1, 6)
 
 
 def test_pages_come_with_the_positions_and_no_more_after_a_window() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from bridge.engine.personaplex.mimi import decode_codes
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.prompt import VoiceCodes, lay_out
 from bridge.engine.personaplex.random_model import random_model, tiny_config
-from bridge.engine.personaplex.runtime import Offer, Ruling, Runtime
+from bridge.engine.personaplex.runtime import NoRoomError, Offer, Ruling, Runtime
 from bridge.engine.personaplex.slots import SamplingError
 from bridge.engine.personaplex.verify import load_cases, replay
 from bridge.engine.personaplex.weights import WeightsError
@@ -39,6 +40,49 @@ def test_call_without_a_prompt_has_no_sound_in_its_first_frame(runtime: Runtime)
     said = run_calls(runtime, [Call(0, sound(0, 3), None)])[0]
     assert [spoken.pcm is None for spoken in said] == [True, False, False]
     assert said[0].text is None
+
+
+def test_call_that_memory_cannot_be_promised_to_is_refused_and_the_others_go_on(model: Model) -> None:
+    bounded, free = Runtime(model, 4, most_pages=12), Runtime(model, 4)
+    prompt = free.snapshot(None, [20] * 3)
+    assert bounded.room(prompt.frames) == 1
+    frames = sound(0, 24)
+    for runtime in (bounded, free):
+        runtime.open(2, prompt, seed=7)
+    said = []
+    for count, frame in enumerate(frames):
+        if count in (0, 9, 20):
+            with pytest.raises(NoRoomError, match="promised to the calls"):
+                bounded.open(1, prompt, seed=1)
+            assert bounded.room(prompt.frames) == 0
+        said.append([runtime.step({2: frame})[2] for runtime in (bounded, free)])
+    assert bounded.kv_shortened == 0
+    assert same([one for one, _ in said], [other for _, other in said])
+    bounded.close(2)
+    bounded.open(1, prompt, seed=1)
+
+
+def test_long_call_in_little_memory_forgets_earlier_and_goes_on(model: Model) -> None:
+    """Six pages of eight positions: a window of 48, its prompt in place, instead of 64."""
+    runtime = Runtime(model, 1, most_pages=7)
+    prompt = runtime.snapshot(None, [20] * 3)
+    call = Call(0, sound(0, 48), prompt, seed=3)
+    short, whole = run_calls(runtime, [call])[0], run_calls(Runtime(model, 1), [call])[0]
+    room = 48 - prompt.frames
+    assert same(short[:room], whole[:room])
+    assert not same(short[room:], whole[room:])
+    assert all(spoken.pcm is not None and np.isfinite(spoken.pcm).all() for spoken in short)
+    assert runtime.kv_shortened == 1
+
+
+def test_call_that_cannot_begin_leaves_nothing_behind(model: Model) -> None:
+    runtime = Runtime(model, 2)
+    prompt = runtime.snapshot(None, [20])
+    wrong = replace(prompt, tokens=prompt.tokens[:-1])
+    with pytest.raises(RuntimeError):
+        runtime.open(1, wrong, seed=0)
+    assert runtime.kv_bytes_used == 0
+    runtime.open(1, prompt, seed=0)
 
 
 def test_text_is_known_one_frame_before_its_sound(runtime: Runtime) -> None:
