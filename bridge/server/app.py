@@ -20,6 +20,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
+from twilio.rest import Client
 
 from bridge import __version__
 from bridge.audio.music import hold_music_ulaw
@@ -32,10 +33,12 @@ from bridge.facts.settings import Settings
 from bridge.server import pseudonym
 from bridge.server.api import api_routes
 from bridge.server.apologies import apology
+from bridge.server.control import control_routes
 from bridge.server.door import Door
 from bridge.server.engine_process import EngineProcess
 from bridge.server.erasure import Keep
 from bridge.server.journal import Journal
+from bridge.server.keys import key_guard
 from bridge.server.limits import limit_body
 from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
@@ -49,7 +52,9 @@ from bridge.server.store import CallStore
 from bridge.server.switchboard import Switchboard
 from bridge.server.tokens import StreamTokens
 from bridge.server.twilio.requests import TwilioSettings
+from bridge.server.twilio.rest import TwilioCalls
 from bridge.server.twilio.routes import twilio_routes
+from bridge.server.twilio_client import twilio_client
 from bridge.server.welcome import welcome_routes
 
 log = logging.getLogger("bridge.server")
@@ -105,11 +110,14 @@ class Server:
         signatures = Signatures(token.get_secret_value() if token else None, self.public_url)
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
         collector = BridgeCollector(self.switchboard, self.journal)
-        app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio))
+        calls = TwilioCalls(_twilio_client(self.settings))
+        app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio, calls))
         app.include_router(sip_routes(self.switchboard, self.book, _sip_settings(self.settings)))
+        guard = key_guard(self.api_key)
         app.include_router(
-            api_routes(self.switchboard, self.book, self.store, collector, self.settings.data_dir, self.api_key)
+            api_routes(self.switchboard, self.book, self.store, collector, self.settings.data_dir, guard)
         )
+        app.include_router(control_routes(self.switchboard, calls, guard))
         app.include_router(welcome_routes(self.switchboard, self.book, self.public_url))
         return under_prefix(limit_body(app), self.public_url)
 
@@ -290,6 +298,14 @@ def _make_ready_for_calls() -> None:
     phone_to_model()
     model_to_phone()
     hold_music_ulaw()
+
+
+def _twilio_client(settings: Settings) -> Client | None:
+    """The library's client for the account of the settings, if they name one."""
+    if not settings.twilio_account_sid or not settings.twilio_auth_token:
+        return None
+    token = settings.twilio_auth_token.get_secret_value()
+    return twilio_client(settings.twilio_account_sid, token, settings.twilio_api_url)
 
 
 def _bind(settings: Settings) -> socket.socket:

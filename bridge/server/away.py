@@ -60,7 +60,6 @@ class Away:
 
     def begin(self, live: LiveCall, outcome: Outcome) -> None:
         """The stream of a call that is put through is over."""
-        self._register.remember(live, outcome)
         live.session = None
         if len(self._absences) >= MAX_AWAY:
             self._register.close(live, outcome)

@@ -39,12 +39,16 @@ class Switchboard:
         *,
         calls_per_caller: int | None = None,
     ) -> None:
-        """`apologies` gives the pre-rendered apology for a language as 8 kHz mu-law."""
+        """`apologies` gives the pre-rendered apology for a language as 8 kHz mu-law.
+
+        `stream_over`, which may be replaced, is told how each stream that was held has ended.
+        """
         self.calls_per_caller = calls_per_caller
         self.engine, self.tokens, self.seating = engine, tokens, seating
         self.draining = False
         self.register = register
         self.away = Away(register)
+        self.stream_over: Callable[[Ticket, Outcome], None] = lambda ticket, outcome: None
         self.verdicts = VerdictCounts()
         self._apologies = apologies
         self._arriving: dict[str, Ticket] = {}
@@ -146,6 +150,7 @@ class Switchboard:
             log.exception("call %s: ended by an error of the bridge", ticket.call_id)
             await leg.close(1011, "internal error")
         finally:
+            self._stream_is_over(live, outcome)
             if live.held_back:
                 self.away.begin(live, outcome)
             else:
@@ -186,12 +191,17 @@ class Switchboard:
         )
         try:
             outcome = await session.run()
-            self.register.remember(live, outcome)  # the carrier may ask before the disk is done
+            self._stream_is_over(live, outcome)  # the carrier may ask before the disk is done
             return outcome
         finally:
             if recorder:
                 recorder.close()
                 await asyncio.to_thread(recorder.wait, WRITE_SECONDS)
+
+    def _stream_is_over(self, live: LiveCall, outcome: Outcome) -> None:
+        if not live.remembered:
+            self.stream_over(live.ticket, outcome)
+            self.register.remember(live, outcome)
 
     def _note_verdict(self, ticket: Ticket, verdict: VerdictRecord) -> None:
         """Count it, and log it by its topic: the phrase may be what the caller said."""

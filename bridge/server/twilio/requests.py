@@ -14,6 +14,7 @@ from twilio.twiml.voice_response import VoiceResponse
 from bridge.server.personas import PersonaBook
 from bridge.server.signature import Signatures
 from bridge.server.switchboard import Switchboard
+from bridge.server.twilio.loose_ends import LooseEnds
 from bridge.server.twilio.probe import Probes
 from bridge.server.twilio.replays import Replays
 
@@ -42,6 +43,7 @@ class Desk:
     settings: TwilioSettings
     probes: Probes
     replays: Replays
+    loose_ends: LooseEnds
 
     async def signed_form(self, request: Request) -> FormData | Response:
         """The form of a webhook, or the refusal of one that Twilio did not sign."""

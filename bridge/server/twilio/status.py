@@ -59,7 +59,7 @@ def status_routes(router: APIRouter, desk: Desk) -> None:
         form = await desk.signed_form(request)
         if isinstance(form, Response):
             return form
-        return await desk.replays.once(_told(request, form), lambda: _call_status(desk.switchboard, form))
+        return await desk.replays.once(_told(request, form), lambda: _call_status(desk, form))
 
 
 def _told(request: Request, form: FormData) -> list[str]:
@@ -90,9 +90,12 @@ def _stream_error(switchboard: Switchboard, form: FormData) -> None:
     log.error("call %s: %s%s", carrier_id, what, "" if noted else "; it has no record here")
 
 
-async def _call_status(switchboard: Switchboard, form: FormData) -> Response:
-    if field(form, "CallStatus") in STATES:
-        _call_state(switchboard, form)
+async def _call_status(desk: Desk, form: FormData) -> Response:
+    status = field(form, "CallStatus")
+    if status in CALL_OVER:
+        desk.loose_ends.asked(field(form, "CallSid"))
+    if status in STATES:
+        _call_state(desk.switchboard, form)
     return Response(status_code=204)
 
 

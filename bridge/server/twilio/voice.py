@@ -86,7 +86,9 @@ async def _answer_call(desk: Desk, request: Request, form: FormData) -> Response
 
 
 async def _go_on(desk: Desk, form: FormData) -> Response:
-    past = await desk.switchboard.register.over(field(form, "CallSid"))
+    carrier_id = field(form, "CallSid")
+    past = await desk.switchboard.register.over(carrier_id)
+    desk.loose_ends.asked(carrier_id)
     if past is None:
         return twiml(answers.say_and_hang_up(answers.APOLOGY))
     desk.switchboard.away.rings(past.ticket.call_id)

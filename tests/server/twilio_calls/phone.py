@@ -9,9 +9,11 @@ import xml.etree.ElementTree as ET
 import websockets
 from twilio.request_validator import RequestValidator
 
+from bridge.caller.live_stream import Step
 from bridge.server.journal import read_transcript
 
 TOKEN = "0123456789abcdef0123456789abcdef"
+OURS, CALLER, PERSON = "+12025550111", "+12025550100", "+12025550112"
 SILENCE = b"\xff" * 160
 
 
@@ -131,3 +133,28 @@ async def whole_stream(phone, address=None):
     async with phone.stream(address) as socket:
         await phone.speak(socket, 25)
         return await phone.hang_up(socket)
+
+
+class Presses:
+    """A caller who presses keys, each at its packet, and hangs up at last. It is a `Talker`."""
+
+    def __init__(self, keys=None, until=60):
+        self.keys, self.until, self.now = {10: "0"} if keys is None else keys, until, 0
+
+    def step(self, heard):
+        self.now += 1
+        return Step(digits=self.keys.get(self.now, ""), hang_up=self.now >= self.until)
+
+
+async def row_of(server, report):
+    await until(lambda: any(row.ended_how and row.carrier_id == report.ids.call_sid for row in server.store.list()))
+    [row] = [row for row in server.store.list() if row.carrier_id == report.ids.call_sid]
+    return row
+
+
+def records_of(server, row):
+    return read_transcript(server.settings.data_dir, row.transcript).records
+
+
+def of(records, kind):
+    return [record for record in records if isinstance(record, kind)]

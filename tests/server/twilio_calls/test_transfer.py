@@ -1,63 +1,16 @@
 """Putting callers through: who sees and hears what, and what becomes of callers whom nobody takes."""
 
 import asyncio
-import contextlib
 import wave
-from dataclasses import replace
 
 import pytest
 
 from bridge.caller.dial import Callee
-from bridge.caller.live_stream import Step
 from bridge.server import away
-from bridge.server.journal import read_transcript
 from bridge.server.twilio import answers
 from bridge.transcript.records import AskedRecord, Ended, PersonRecord, Problem, RecordingRecord
 
-from .phone import Phone, slot_is_free, until
-
-OURS, CALLER, PERSON = "+12025550111", "+12025550100", "+12025550112"
-
-
-class Presses:
-    """A caller who presses keys, each at its packet, and hangs up at last. It is a `Talker`."""
-
-    def __init__(self, keys=None, until=60):
-        self.keys, self.until, self.now = {10: "0"} if keys is None else keys, until, 0
-
-    def step(self, heard):
-        self.now += 1
-        return Step(digits=self.keys.get(self.now, ""), hang_up=self.now >= self.until)
-
-
-@pytest.fixture
-def line(serve, twilio, shop):
-    """`async with line(…) as ring`: a server at the account's number, and `ring(talker)` for a call to it."""
-
-    @contextlib.asynccontextmanager
-    async def opened(keys="{'0': transfer}", more="", **settings):
-        persona = f"{shop}keys: {keys}\n{more}"
-        async with serve(personas={"shop": persona}, **twilio.settings, **settings) as server:
-            account = twilio.account
-            account.line = replace(account.line, url=server.local_url)
-            account.own(OURS, voice_url=f"{server.local_url}/twilio/voice", status_callback="/twilio/call-status")
-            yield server, account
-
-    return opened
-
-
-async def row_of(server, report):
-    await until(lambda: any(row.ended_how and row.carrier_id == report.ids.call_sid for row in server.store.list()))
-    [row] = [row for row in server.store.list() if row.carrier_id == report.ids.call_sid]
-    return row
-
-
-def records_of(server, row):
-    return read_transcript(server.settings.data_dir, row.transcript).records
-
-
-def of(records, kind):
-    return [record for record in records if isinstance(record, kind)]
+from .phone import CALLER, OURS, PERSON, Phone, Presses, of, records_of, row_of, slot_is_free, until
 
 
 async def test_a_person_sees_the_caller_hears_who_it_is_and_the_record_tells_how_it_went(line, twilio):

@@ -1,0 +1,73 @@
+"""The HTTP API's ways to act on calls: put through, hang up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, HTTPException
+from pydantic import Field
+
+from bridge.persona.schema import Closed, Line, PhoneNumber
+from bridge.server.register import LiveCall
+from bridge.server.switchboard import Switchboard
+from bridge.server.twilio.rest import TwilioCalls
+from bridge.server.twilio_client import TwilioError
+
+
+class TransferOrder(Closed):
+    """Whom to put the caller through to, and what to say before."""
+
+    to: PhoneNumber | None = Field(default=None, description="In E.164 form. Default: the persona's `transfer`.")
+    say: Line | None = Field(default=None, description="Default: the persona's `transfer_say`.")
+
+
+class HangUpOrder(Closed):
+    """How to end a call."""
+
+    say: Line | None = Field(default=None, description="Spoken before. Default: the persona's `limits.goodbye`.")
+    now: bool = Field(default=False, description="End the call at once, without a word.")
+
+
+def control_routes(switchboard: Switchboard, calls: TwilioCalls, guard: Callable[..., None]) -> APIRouter:
+    """The router. `guard` is a dependency that lets in who may act on calls."""
+    router = APIRouter(tags=["calls"], dependencies=[Depends(guard)])
+
+    def call_in_progress(call_id: str) -> LiveCall:
+        live = switchboard.live.get(call_id)
+        if live is None or live.over:
+            raise HTTPException(404, "there is no such call in progress")
+        return live
+
+    @router.post("/api/calls/{call_id}/transfer", status_code=202, summary="Put the caller through to a person")
+    async def transfer(call_id: str, order: TransferOrder | None = None) -> dict[str, Any]:
+        """The agent says so first. The answer comes at once; what became of it stands in the call's record."""
+        order = order or TransferOrder()
+        live = call_in_progress(call_id)
+        if not (order.to or live.ticket.persona.transfer):
+            raise HTTPException(409, "the persona has no transfer number; name one in `to`")
+        if live.session is None or not live.session.ask("transfer", "operator", say=order.say, person=order.to or ""):
+            raise HTTPException(409, "the caller is being put through, or the call is ending already")
+        return {"call_id": call_id, "asked": "transfer"}
+
+    @router.post("/api/calls/{call_id}/hangup", status_code=202, summary="End a call")
+    async def hang_up(call_id: str, order: HangUpOrder | None = None) -> dict[str, Any]:
+        """The agent says goodbye first. A caller who is with a person is hung up on at once."""
+        order = order or HangUpOrder()
+        live = call_in_progress(call_id)
+        if live.session is None:
+            await _end_away(live)
+        elif order.now:
+            live.session.stop("operator_hangup", "it was asked for from outside")
+        elif not live.session.ask("hangup", "operator", say=order.say):
+            raise HTTPException(409, "the call is ending already; `now` ends it at once")
+        return {"call_id": call_id, "asked": "hangup"}
+
+    async def _end_away(live: LiveCall) -> None:
+        try:
+            await calls.end(live.ticket.carrier_id)
+        except TwilioError as error:
+            raise HTTPException(502, str(error)) from None
+        switchboard.away.over(live.ticket.call_id, "it was ended from outside")
+
+    return router
