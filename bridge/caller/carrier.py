@@ -2,30 +2,37 @@
 
 One call has one clock, the ticker's 20 ms: at each moment the caller's packet is sent and the next 20 ms of the
 playout buffer are played. Whoever talks on the line (`Talker`) sees that clock only, so it needs no time of its own.
-Outside of a stream no time passes, except where somebody is dialled: what is said there is noted, not spoken.
+Outside of a stream no time passes, except where somebody is dialled or something is played: what is said there is
+noted, not spoken.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import httpx
 
+from bridge.audio import mulaw
 from bridge.caller.dial import Callee, Dialled, dial, pressed
 from bridge.caller.errors import CallError
 from bridge.caller.live_stream import Ending, LiveStream, Media, Step, Talker
+from bridge.caller.recording import read_wav, to_phone
 from bridge.caller.ticker import Ticker
 from bridge.caller.twiml import Verb
 from bridge.caller.webhook import CallIds, Line, Webhooks
-from bridge.facts.formats import PHONE_BYTES_PER_MS
+from bridge.facts.formats import PHONE_BYTES_PER_MS, PHONE_RATE
 
 __all__ = ["MAX_REDIRECTS", "CallReport", "Ending", "PhoneCall", "Step", "Talker"]
 
 MAX_REDIRECTS = 20
 """A longer chain of redirects is a loop."""
+
+MAX_PLAYED = 600 * PHONE_RATE
+"""The last ten minutes of what was played are kept."""
 
 MAX_VERBS = 500
 """A call with more verbs runs in circles."""
@@ -38,7 +45,8 @@ class CallReport:
     `verbs` are those of the first answer, `after` those that were carried out beside the first stream's `<Connect>`,
     `dials` what came of dialling people. A call may come back from a person to the agent: then the figures are those
     of all its `streams` together, and `ended` is how the last of them ended. `answer_ms` is the time from the first
-    stream's `start` to its first agent audio.
+    stream's `start` to its first agent audio, `played` what `<Play>` let the caller hear beside the streams, 8 kHz
+    mu-law.
     """
 
     ids: CallIds
@@ -61,6 +69,7 @@ class CallReport:
     problems: tuple[str, ...] = ()
     heard: bytes = b""
     said: bytes = b""
+    played: bytes = b""
 
     @property
     def connected(self) -> bool:
@@ -103,6 +112,7 @@ class PhoneCall:
         self._done: list[Verb] = []
         self._media: list[Media] = []
         self._dials: list[Dialled] = []
+        self._played = bytearray()
         self._redirects = self._count = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._random = random.Random(line.seed)
@@ -194,6 +204,8 @@ class PhoneCall:
                 return await self._webhooks.ask(verb.text)
             case "Gather" if (form := pressed(verb, self._presses(verb))) is not None:
                 return await self._webhooks.ask(verb.action or self._webhooks.here, **form)
+            case "Play" if verb.text:
+                await self._play(verb.text)
             case "Hangup" | "Reject":
                 self.over = True
         return rest
@@ -241,8 +253,22 @@ class PhoneCall:
         # A redirect by REST ends the dialled call as well: Twilio asks `action` of it, and leaves its answer aside.
         return await webhooks.ask(verb.action, **dialled.form())
 
+    async def _play(self, url: str) -> None:
+        try:
+            rate, samples = read_wav(await self._webhooks.audio(url))
+        except ValueError as error:
+            raise CallError(f"{url} cannot be played: {error}", 13420) from None
+        began = time.monotonic()
+        self._redirects = 0  # what takes its time is no loop
+        ulaw = mulaw.encode_float(to_phone(samples, rate))
+        await self.wait(min(len(ulaw) / PHONE_RATE, self._line.play_s))
+        heard = round((time.monotonic() - began) * PHONE_RATE)
+        self._played = (self._played + ulaw[:heard])[-MAX_PLAYED:]
+
     def _report(self, verbs: tuple[Verb, ...]) -> CallReport:
-        report = CallReport(self.ids, verbs=verbs, after=tuple(self._done), dials=tuple(self._dials))
+        report = CallReport(
+            self.ids, verbs=verbs, after=tuple(self._done), dials=tuple(self._dials), played=bytes(self._played)
+        )
         if not self._media:
             return replace(report, problems=tuple(self._problems))
         media, parameters = self._media, self._media[0].stream.parameters

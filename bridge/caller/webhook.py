@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,14 @@ API_VERSION = "2010-04-01"
 TIMEOUT_S = 15.0
 """Twilio waits this long for a webhook's answer (error 11200)."""
 
+AUDIO_TYPES = frozenset(
+    {"audio/wav", "audio/wave", "audio/x-wav", "audio/mpeg", "audio/basic", "audio/ulaw", "audio/aiff", "audio/x-aiff"}
+)
+"""Content types under which Twilio plays a file (error 13420 otherwise). Only WAV can be played here."""
+
+MAX_AUDIO = 4 * 1024 * 1024
+"""Longest file that is played here, in bytes: four minutes of telephone sound."""
+
 XML_TYPES = ("application/xml", "text/xml", "text/html")
 """Content types under which Twilio reads an answer as TwiML (error 12300 otherwise)."""
 
@@ -35,7 +44,7 @@ class Line:
     answers and `record` whether the call is recorded; None leaves both to the server. `jitter_ms` delays
     each packet by a random time up to it, in order; `loss` is the share of packets never sent; `seed` fixes both.
     `settle_s` is how long the caller stays, silent, for frames that are still to come; a person does not.
-    `handshake_s` is the longest wait for a stream to open.
+    `handshake_s` is the longest wait for a stream to open, `play_s` the longest that a `<Play>` is listened to.
 
     `webhook` is the voice URL where a number's configuration names another than the bridge's own, `fallback` whom
     Twilio asks when that fails; `status_callback` is told of those `status_events` of the call that are asked for.
@@ -54,6 +63,7 @@ class Line:
     seed: int = 0
     settle_s: float = 0.0
     handshake_s: float = 10.0
+    play_s: float = math.inf
     webhook: str = ""
     fallback: str = ""
     status_callback: str = ""
@@ -143,6 +153,24 @@ class Webhooks:
         verbs = parse_twiml(response.content)
         self.here = absolute
         return verbs
+
+    async def audio(self, url: str) -> bytes:
+        """Fetch what `<Play>` names (relative addresses count from the TwiML in force). Raises `CallError`."""
+        absolute = urljoin(self.here, url)
+        try:
+            response = await self._client.get(
+                self._line.reach(absolute), headers={"User-Agent": "TwilioProxy/1.1"}, timeout=TIMEOUT_S
+            )
+        except httpx.HTTPError as error:
+            raise CallError(f"{absolute} could not be reached: {error or type(error).__name__}", 11200) from None
+        if response.status_code != httpx.codes.OK:
+            raise CallError(_refusal(absolute, response), 11200)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in AUDIO_TYPES:
+            raise CallError(f"{absolute} answered with content type {kind or 'none'!r}; Twilio plays audio", 13420)
+        if len(response.content) > MAX_AUDIO:
+            raise CallError(f"{absolute} is {len(response.content)} bytes long; {MAX_AUDIO} are played here", 0)
+        return response.content
 
     async def call_event(self, status: str, **more: str) -> None:
         """Report the call's `status` to the line's status callback, if it is asked for. Raises `CallError`.

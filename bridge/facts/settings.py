@@ -61,6 +61,10 @@ class Settings(BaseSettings):
         description="A call whose engine process was lost waits so long for the new one. 0 ends it at once.",
     )
 
+    queue_length: int = Field(
+        50, ge=0, le=1000, description="Callers on hold at once, where a persona's `when_full` says hold."
+    )
+
     # -- personas
     personas_dir: Path = Field(Path("personas"), description="Folder of the persona files, one business each.")
     default_persona: OptionalText = Field(

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from bridge.gate.rules import Rules, compile_rules
 from bridge.persona.document import Document, Path, spell
 from bridge.persona.problem import Problem
-from bridge.persona.schema import BlockedTopic, Limits, Numbers, Persona, RecordingNotice, Unknown
+from bridge.persona.schema import BlockedTopic, Limits, Numbers, Persona, RecordingNotice, Unknown, WhenFull
 
 _OWN_LINES: Final = (
     ("greeting",),
@@ -28,13 +28,21 @@ _OWN_LINES: Final = (
     ("after_refusals", "say"),
     ("limits", "idle_question"),
     ("limits", "goodbye"),
+    ("when_full", "busy_say"),
+    ("when_full", "hold_say"),
+    ("when_full", "place_say"),
     ("unknown", "ask_again"),
     ("unknown", "offer_transfer"),
     ("unknown", "give_up"),
 )
 """Where a persona keeps the lines that are spoken word for word, besides the answers to its facts."""
 
-_DEFAULTS: Final[dict[str, type[BaseModel]]] = {"limits": Limits, "unknown": Unknown, "recording": RecordingNotice}
+_DEFAULTS: Final[dict[str, type[BaseModel]]] = {
+    "limits": Limits,
+    "when_full": WhenFull,
+    "unknown": Unknown,
+    "recording": RecordingNotice,
+}
 
 _NOBODY: Final = ("is transfer, but there is no transfer number", "add a line such as transfer: +12025550143")
 

@@ -18,6 +18,10 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 """A persona's name, and so its file's: small letters, digits, hyphens and underscores."""
 
 
+WEBHOOK = re.compile(r"https?://[A-Za-z0-9._~\[\]:-]{1,253}(/[A-Za-z0-9._~%/?&=+:@-]{0,500})?")
+"""The address of a webhook: http(s), a host, and characters that an address may have unquoted."""
+
+
 KEY = r"^[0-9*#]$"
 """A key of a telephone."""
 
@@ -28,6 +32,21 @@ def _e164(number: str) -> str:
     if not E164.fullmatch(number):
         raise ValueError(f"{number!r} is not a phone number in E.164 form, like +12025550143")
     return number
+
+
+def _destination(to: str) -> str:
+    """A number to dial, or the address of a webhook."""
+    if not (E164.fullmatch(to) or WEBHOOK.fullmatch(to)):
+        raise ValueError(
+            f"{to!r} is neither a phone number like +12025550143 nor an address like https://…/twilio/voice"
+        )
+    return to
+
+
+def _with_place(line: str) -> str:
+    if line.count("{place}") != 1:
+        raise ValueError("must have {place} in it, once, where the number is to be said")
+    return line
 
 
 PhoneNumber = Annotated[str, AfterValidator(_e164)]
@@ -127,6 +146,28 @@ class Limits(Closed):
     idle_seconds: int = Field(default=15, ge=3, le=600)
     idle_question: Line = "Are you still there?"
     goodbye: Line = "Thank you for calling. Goodbye."
+
+
+class WhenFull(Closed):
+    """What a caller hears when every line is taken, or the engine is being started.
+
+    `busy` says `busy_say`, then puts them through to the persona's `transfer` if there is one; `hold` plays music and
+    says their place, for `longest_wait` seconds at most and then as `busy`; `elsewhere` hands the call over to `to`:
+    a number that is dialled, or the voice webhook of another bridge.
+    """
+
+    action: Literal["busy", "hold", "elsewhere"] = "busy"
+    to: Annotated[str, AfterValidator(_destination)] | None = None
+    busy_say: Line = "I'm sorry, all our lines are busy. Please call again in a moment."
+    hold_say: Line = "All our lines are busy. Please hold the line."
+    place_say: Annotated[Line, AfterValidator(_with_place)] = "You are number {place}."
+    longest_wait: int = Field(default=300, ge=30, le=3600)
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> WhenFull:
+        if self.action == "elsewhere" and self.to is None:
+            raise ValueError("action is elsewhere, but there is no `to`: a number, or the webhook of another bridge")
+        return self
 
 
 class Listening(Closed):
@@ -247,6 +288,7 @@ class Persona(Closed):
     keys: Annotated[dict[Key, KeyAction], AfterValidator(FrozenMap)] = FrozenMap()
     resume_say: Line = "Thank you for waiting. Where were we?"
     limits: Limits = Limits()
+    when_full: WhenFull = WhenFull()
     listening: Listening = Listening()
     unknown: Unknown = Unknown()
     sampling: Sampling = Sampling()

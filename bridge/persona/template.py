@@ -89,6 +89,10 @@ after_refusals:
 # Said when a fault of the engine interrupted a call, and it goes on.
 # resume_say: Thank you for waiting. Where were we?
 
+# What callers hear when every line is taken: busy, hold (music, and their place), or elsewhere (to another number).
+when_full:
+  action: busy
+
 limits:
   call_seconds: 900           # the longest call
   idle_seconds: 15            # silence after which the agent asks whether anyone is there

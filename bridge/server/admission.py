@@ -31,8 +31,8 @@ def cannot_take(switchboard: Switchboard, caller: str) -> Refusal | None:
         return Refusal("stopping", "the server is stopping")
     if switchboard.engine.state != "ready":
         return Refusal("engine", f"the {switchboard.engine.name} engine is {switchboard.engine.state}")
-    if switchboard.free < 1:
-        return Refusal("full", "all slots are taken")
+    if switchboard.free <= len(switchboard.queue):
+        return Refusal("full", "all slots are taken" if switchboard.free < 1 else "callers on hold come first")
     most = switchboard.calls_per_caller
     if most and E164.fullmatch(caller) and switchboard.calls_from(caller) >= most:
         return Refusal("caller", f"this caller has {most} calls already, and CALLS_PER_CALLER allows no more")

@@ -33,6 +33,7 @@ from bridge.facts.settings import Settings
 from bridge.server import pseudonym
 from bridge.server.api import api_routes
 from bridge.server.apologies import apology
+from bridge.server.call_queue import CallQueue
 from bridge.server.control import control_routes
 from bridge.server.door import Door
 from bridge.server.engine_process import EngineProcess
@@ -94,6 +95,7 @@ class Server:
                 caller_transcript=settings.caller_transcript,
                 reseat_seconds=settings.reseat_seconds,
             ),
+            CallQueue(settings.queue_length, time.monotonic),
             calls_per_caller=settings.calls_per_caller,
         )
         self.door = Door(settings.waiting_connections)

@@ -12,10 +12,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from bridge.facts.ticks import STEP_CLASSES, WAIT_CLASSES
+from bridge.server.call_queue import WAIT_BOUNDS, CallQueue
 
 if TYPE_CHECKING:
     from bridge.server.journal import Journal
     from bridge.server.switchboard import Switchboard
+    from bridge.server.tokens import Ticket
 
 
 class BridgeCollector(Collector):
@@ -67,6 +69,7 @@ class BridgeCollector(Collector):
             beat.wait_counts,
             beat.wait_seconds,
         )
+        yield from _queue(self._switchboard.queue)
         ended = CounterMetricFamily("callbridge_calls_ended", "Calls ended, by how.", labels=["how"])
         for how, count in self._switchboard.register.ended.items():
             ended.add_metric([how], count)
@@ -97,6 +100,25 @@ class BridgeCollector(Collector):
             "Transcript lines that wait for the disk.",
             value=self._journal.counters.waiting_bytes,
         )
+
+
+def _queue(queue: CallQueue[Ticket]) -> Iterable[Metric]:
+    counters = queue.counters
+    yield GaugeMetricFamily("callbridge_callers_on_hold", "Callers on hold now.", value=len(queue))
+    yield GaugeMetricFamily("callbridge_longest_hold_seconds", "How long the first has waited.", queue.longest_wait)
+    held = CounterMetricFamily(
+        "callbridge_holds", "Callers for whom there was no slot, by the end of it.", labels=["end"]
+    )
+    for end in ("seated", "too_long", "gone", "refused"):
+        held.add_metric([end], getattr(counters, end))
+    yield held
+    yield _histogram(
+        "callbridge_hold_seconds",
+        "Waits of callers who got a slot.",
+        WAIT_BOUNDS,
+        counters.waits,
+        counters.wait_seconds,
+    )
 
 
 def _histogram(name: str, text: str, bounds: Sequence[float], counts: Sequence[int], total: float) -> Metric:

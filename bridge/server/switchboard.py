@@ -9,12 +9,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Final
 
 from bridge.call.parting import Outcome
 from bridge.call.recording import Recording
 from bridge.call.session import CallSession
 from bridge.facts.errors import CarrierError
 from bridge.server.away import Away
+from bridge.server.call_queue import CallQueue
 from bridge.server.engine_process import EngineProcess
 from bridge.server.register import WRITE_SECONDS, LiveCall, Register, utc_now
 from bridge.server.seating import Seating
@@ -24,6 +26,9 @@ from bridge.server.verdicts import VerdictCounts
 from bridge.transcript.records import Ended, Problem, Record, VerdictRecord
 
 log = logging.getLogger("bridge.calls")
+
+DRAIN_CHECK_SECONDS: Final = 0.2
+"""How often a server that stops looks whether callers are on hold still."""
 
 
 class Switchboard:
@@ -36,6 +41,7 @@ class Switchboard:
         tokens: StreamTokens,
         apologies: Callable[[str], bytes],
         seating: Seating,
+        queue: CallQueue[Ticket],
         *,
         calls_per_caller: int | None = None,
     ) -> None:
@@ -44,7 +50,7 @@ class Switchboard:
         `stream_over`, which may be replaced, is told how each stream that was held has ended.
         """
         self.calls_per_caller = calls_per_caller
-        self.engine, self.tokens, self.seating = engine, tokens, seating
+        self.engine, self.tokens, self.seating, self.queue = engine, tokens, seating, queue
         self.draining = False
         self.register = register
         self.away = Away(register)
@@ -81,7 +87,7 @@ class Switchboard:
     def calls_from(self, number: str) -> int:
         """Calls of one number, in progress or on their way in."""
         tickets = [live.ticket for live in self.live.values()]
-        tickets += [*self._arriving.values(), *self.tokens.tickets]
+        tickets += [*self._arriving.values(), *self.tokens.tickets, *self.queue.calls]
         return sum(ticket.from_number == number for ticket in tickets)
 
     # -- calls on their way in
@@ -99,8 +105,13 @@ class Switchboard:
             self.never_came(ticket, Outcome("never_connected", reason))
 
     def withdraw(self, carrier_id: str) -> Ticket | None:
-        """Take back what was promised to a call whose stream has not come."""
-        return self.tokens.withdraw(carrier_id)
+        """Take back the slot, or the place on hold, of a call whose stream has not come."""
+        return self.tokens.withdraw(carrier_id) or self.queue.leave(carrier_id)
+
+    def give_up_gone(self) -> None:
+        """Write down which callers on hold have not come back."""
+        for ticket in self.queue.gone():
+            self.register.never_held(ticket, Outcome("caller_hung_up", "the caller hung up while on hold"))
 
     def never_came(self, ticket: Ticket, outcome: Outcome, problem: str = "") -> None:
         """The stream that was promised a slot will not come: write that down."""
@@ -217,6 +228,9 @@ class Switchboard:
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
+                # Each caller on hold is told when it asks next, or does not ask again; the queue knows no events.
+                while self.queue:  # noqa: ASYNC110
+                    await asyncio.sleep(DRAIN_CHECK_SECONDS)
         except TimeoutError:
             return False
         return True
@@ -229,5 +243,8 @@ class Switchboard:
         await self._idle.wait()
         for ticket in self.tokens.withdraw_all():
             self.never_came(ticket, Outcome("shutdown", "the server was stopped before the call's stream came"))
+        for ticket in self.queue.calls:
+            self.queue.leave(ticket.carrier_id)
+            self.register.never_held(ticket, Outcome("shutdown", "the server was stopped while the caller was on hold"))
         self.away.stop()
         await self.register.settle()

@@ -30,6 +30,7 @@ How = Literal[
     "idle",
     "too_long",
     "engine_full",
+    "sent_elsewhere",
     "too_many_calls",
     "engine_failed",
     "carrier_lost",

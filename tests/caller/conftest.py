@@ -80,6 +80,7 @@ class ScriptedBridge:
     twiml: TwimlMaker = connect_twiml
     after: str = "<Response><Dial>+12025550111</Dial></Response>"
     refuse_streams: bool = False
+    sound: tuple[bytes, str] = (b"", "audio/wav")
     status: int = 200
     content_type: str = "text/xml"
     url: str = ""
@@ -103,6 +104,9 @@ class ScriptedBridge:
         body = self.after if request.url.path == "/twilio/after" else self.twiml(self)
         return PlainTextResponse(body, self.status, media_type=self.content_type)
 
+    async def _sound(self, request: Request) -> Response:
+        return Response(self.sound[0], media_type=self.sound[1])
+
     async def _media(self, socket: WebSocket) -> None:
         self.upgrades.append(dict(socket.headers))
         if self.refuse_streams:
@@ -118,6 +122,7 @@ class ScriptedBridge:
         return Starlette(
             routes=[
                 Route("/twilio/{what}", self._post, methods=["POST"]),
+                Route("/sound", self._sound),
                 WebSocketRoute("/twilio/media/{token}", self._media),
             ]
         )

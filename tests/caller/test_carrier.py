@@ -10,7 +10,7 @@ from twilio.request_validator import RequestValidator
 
 from bridge.caller.carrier import Step
 from bridge.caller.errors import CallError
-from bridge.caller.recording import SILENCE, speech_like
+from bridge.caller.recording import SILENCE, speech_like, stereo_wav
 from bridge.caller.script import Chatter
 
 LOUD = b"\x10" * 640
@@ -271,6 +271,33 @@ async def test_the_streams_state_is_reported_to_its_status_callback(scripted: An
     forms = [form for url, form, _ in bridge.posts if url.endswith("stream-status")]
     assert [form["StreamEvent"] for form in forms] == ["stream-started", "stream-stopped"]
     assert {form["StreamName"] for form in forms} == {"s1"}
+
+
+async def test_what_is_played_before_a_stream_is_heard_and_takes_its_time(scripted: Any, place: Any) -> None:
+    wav = stereo_wav(LOUD, LOUD)
+    again = "<Play>/sound</Play><Redirect>/twilio/again</Redirect>"
+    bridge = scripted(until_stop, sound=(wav, "audio/x-wav"))
+    rounds = 30  # more than redirects may follow on one another where no time passes
+
+    def twiml(b: Any) -> str:
+        connect = f'<Connect><Stream url="{b.stream_url}"/></Connect>'
+        return f"<Response>{again if len(b.posts) <= rounds else connect}</Response>"
+
+    bridge.twiml = twiml
+    report = await place(bridge, silent(5), play_s=0.01)
+    assert report.ended == "caller_hung_up"
+    assert [verb.name for verb in report.after] == ["Play", "Redirect"] * rounds
+    assert len(report.played) >= rounds * 80
+    assert report.played[:80] == LOUD[:80]
+
+
+async def test_something_else_than_sound_cannot_be_played(scripted: Any, place: Any) -> None:
+    for sound, complaint in (((b"<html/>", "text/html"), "content type 'text/html'"), ((b"", "audio/wav"), "WAV")):
+        bridge = scripted(until_stop, sound=sound)
+        bridge.twiml = lambda b: "<Response><Play>/sound</Play></Response>"
+        with pytest.raises(CallError, match=complaint) as caught:
+            await place(bridge, silent(1))
+        assert caught.value.code == 13420
 
 
 async def test_twiml_without_a_stream_is_a_call_that_was_not_connected(scripted: Any, place: Any) -> None:

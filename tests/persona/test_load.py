@@ -110,6 +110,30 @@ def test_numbers_that_must_not_be_told_are_checked_like_phrases() -> None:
     assert "kind: any needs at least one word under near" in problem
 
 
+@pytest.mark.parametrize(
+    ("when_full", "complaint"),
+    [
+        ("{action: elsewhere}", "when_full: action is elsewhere, but there is no `to`"),
+        ("{action: sing}", "when_full, action: 'sing' is not possible here"),
+        ("{to: somewhere}", "when_full, to: 'somewhere' is neither a phone number like +12025550143 nor an address"),
+        ("{to: 'https://a b.example/'}", "when_full, to: 'https://a b.example/' is neither"),
+        ("{place_say: You are next.}", "when_full, place_say: must have {place} in it, once"),
+        ("{longest_wait: 5}", "when_full, longest_wait: must be at least 30, and is 5"),
+        ("{hold_say: Let us talk about the election.}", "when_full, hold_say: contains 'election'"),
+    ],
+)
+def test_what_callers_hear_who_find_no_free_line_is_checked(when_full: str, complaint: str) -> None:
+    (line,) = said(f"{GOOD}when_full: {when_full}\n")
+    assert complaint in line
+
+
+@pytest.mark.parametrize(
+    "to", ["+12025550143", "https://two.example.com/twilio/voice?persona=shop", "http://[::1]:9/v"]
+)
+def test_callers_who_find_no_free_line_can_be_sent_to_a_number_or_another_bridge(to: str) -> None:
+    assert said(f"{GOOD}when_full: {{action: elsewhere, to: '{to}'}}\n") == []
+
+
 def test_parse_raises_one_error_whose_message_lists_all_problems() -> None:
     with pytest.raises(PersonaError) as caught:
         parse("name: other\nrefusal:\n", "shop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from twilio.twiml.voice_response import Connect, Dial, Gather, VoiceResponse
@@ -69,6 +70,26 @@ def hang_up() -> VoiceResponse:
     """No more."""
     response = VoiceResponse()
     response.hangup()
+    return response
+
+
+def hold(lines: Iterable[str], music_url: str, again_url: str) -> VoiceResponse:
+    """Lines, a round of music, and the question at `again_url` whether there is a slot by now."""
+    response = VoiceResponse()
+    for line in lines:
+        response.say(line)
+    response.play(music_url)
+    response.redirect(again_url, method="POST")
+    return response
+
+
+def elsewhere(to: str, sent: str) -> VoiceResponse:
+    """Hand the call over: to a number, or to another bridge's webhook, which is told by `sent` that it was."""
+    response = VoiceResponse()
+    if to.startswith("+"):
+        response.dial(to)
+    else:
+        response.redirect(f"{to}{'&' if '?' in to else '?'}{sent}=1", method="POST")
     return response
 
 

@@ -10,6 +10,7 @@ from bridge.server.personas import PersonaBook
 from bridge.server.signature import Signatures
 from bridge.server.switchboard import Switchboard
 from bridge.server.twilio.fallback import fallback_routes
+from bridge.server.twilio.hold import hold_routes
 from bridge.server.twilio.loose_ends import LooseEnds
 from bridge.server.twilio.media import media_routes
 from bridge.server.twilio.person import person_routes
@@ -34,6 +35,6 @@ def twilio_routes(
     switchboard.stream_over = loose_ends.stream_over
     probes, replays = Probes(time.monotonic), Replays(time.monotonic)
     desk = Desk(switchboard, book, signatures, settings, probes, replays, loose_ends)
-    for add_routes in (voice_routes, fallback_routes, person_routes, status_routes, media_routes):
+    for add_routes in (voice_routes, hold_routes, fallback_routes, person_routes, status_routes, media_routes):
         add_routes(router, desk)
     return router
