@@ -1,4 +1,4 @@
-"""`callbridge gate test|explain`: what the topic gate would do with a text, and what it did in a call."""
+"""`callbridge gate test|explain|calibrate`: what the topic gate would do with a text, and what it did in a call."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bridge.cli.calibrate import calibrate
 from bridge.cli.calls import DataDir, archive
 from bridge.cli.lines import clean, clock
 from bridge.cli.needs import personaplex
 from bridge.cli.persona import Folder, load
-from bridge.engine.cascade.sentences import split
 from bridge.engine.personaplex.config import TOKENISER_FILE
 from bridge.facts.errors import BridgeError
 from bridge.facts.settings import Settings, load_settings
 from bridge.gate.rules import Rules, compile_rules
+from bridge.gate.scope import Scope, compile_scope
+from bridge.gate.sentences import split
+from bridge.gate.topic import topic_gate
 from bridge.gate.trial import Judged, joined, try_pieces
 from bridge.gate.vocabulary import Piece
 from bridge.persona.schema import Persona
@@ -27,7 +31,10 @@ from bridge.server.journal import read_transcript
 from bridge.transcript.records import Record, VerdictRecord
 from bridge.transcript.turns import Turn, turns
 
-app = typer.Typer(no_args_is_help=True, help="Try the topic gate on a text, and see what it did in a call.")
+app = typer.Typer(
+    no_args_is_help=True, help="Try the topic gate on a text, calibrate it, and see what it did in a call."
+)
+app.command()(calibrate)
 
 _BEFORE = 3
 """Things said before a verdict that `explain` shows with it."""
@@ -122,6 +129,14 @@ class _Attempt:
         self._rules: Rules = compile_rules(persona.blocked)
         self._model_dir = settings.model_dir if settings.engine == "personaplex" else None
 
+    @cached_property
+    def _scope(self) -> Scope | None:
+        if self._persona.allowed is None:
+            return None
+        from bridge.engine.embedding import load_embedder
+
+        return compile_scope(self._persona, load_embedder().embed)
+
     def put(self, text: str) -> _Tried:
         return self._as_sentences(text) if self._model_dir is None else self._as_tokens(text, self._model_dir)
 
@@ -131,7 +146,7 @@ class _Attempt:
 
             tokeniser = Tokeniser(model_dir / TOKENISER_FILE)
             pieces: list[Piece] = [tokeniser.piece(token) for token in tokeniser.encode(text)]
-        trial = try_pieces(self._persona, self._rules, pieces, self._persona.gate.hold)
+        trial = try_pieces(self._persona, self._rules, pieces, self._persona.gate.hold, self._scope)
         return _Tried(trial.pieces, trial.phrase, f"{joined(pieces[: trial.heard])} {trial.refusal}".strip())
 
     def _as_sentences(self, text: str) -> _Tried:
@@ -140,11 +155,18 @@ class _Attempt:
         heard: list[str] = []
         pieces: list[Piece] = []
         for sentence in split(text):
+            begun = len(pieces)
             pieces += [f" {word}" for word in sentence.split()]
             trial = try_pieces(self._persona, self._rules, pieces)
             judged = list(trial.pieces)
             if trial.phrase is not None:
                 return _Tried(tuple(judged), trial.phrase, " ".join([*heard, trial.refusal]))
+            stray = self._scope.stray(sentence) if self._scope else None
+            if stray is not None:
+                refusal = topic_gate(self._persona, self._rules).refuse_stray(stray, "agent", 0, sentence).text
+                stopped = [Judged(one.piece, "forbid", stray.reason) for one in judged[begun:-1]]
+                refused = Judged(judged[-1].piece, "refuse", stray.reason)
+                return _Tried((*judged[:begun], *stopped, refused), stray.reason, " ".join([*heard, refusal]))
             heard.append(sentence)
         return _Tried(tuple(judged), None, " ".join(heard))
 

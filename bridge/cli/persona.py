@@ -98,8 +98,13 @@ def prompt(
 
 def load(name: str, folder: Path | None) -> Persona:
     """The persona of a name, or of a file. PersonaError if there is none, or something is wrong with it."""
-    path = Path(name) if name.endswith(".yaml") else _folder(folder) / f"{check_name(name)}.yaml"
-    return parse(_read(path), path.stem)
+    path = file_of(name, folder)
+    return parse(read(path), path.stem)
+
+
+def file_of(name: str, folder: Path | None) -> Path:
+    """The file of a name, which may itself be that of a file. PersonaError if the name cannot be a persona's."""
+    return Path(name) if name.endswith(".yaml") else _folder(folder) / f"{check_name(name)}.yaml"
 
 
 def _folder(given: Path | None) -> Path:
@@ -112,7 +117,7 @@ def _reports(files: list[Path]) -> dict[Path, Report]:
     unread: dict[Path, Report] = {}
     for file in dict.fromkeys(files):
         try:
-            texts[file] = _read(file)
+            texts[file] = read(file)
         except PersonaError as error:
             unread[file] = Report(file.stem, None, (Problem(1, 1, "", str(error)),))
     together = texts | _neighbours(texts)
@@ -129,12 +134,12 @@ def _neighbours(texts: dict[Path, str]) -> dict[Path, str]:
         if path.resolve() not in known:
             known.add(path.resolve())
             with suppress(PersonaError):
-                found[path] = _read(path)
+                found[path] = read(path)
     return found
 
 
-def _read(path: Path) -> str:
-    """A file's text, or so much of it that its size is seen to be too large."""
+def read(path: Path) -> str:
+    """A file's text, or so much of it that its size is seen to be too large. PersonaError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1).decode("utf-8-sig")
@@ -154,8 +159,10 @@ def _show(file: Path, report: Report) -> None:
         typer.echo(f"{file}: {number} error{'s' if number > 1 else ''}; calls are not answered by it")
     else:
         assert report.persona is not None
-        facts, topics = len(report.persona.facts), len(report.persona.blocked)
-        typer.echo(f"{file}: good ({report.persona.business}; facts: {facts}, blocked topics: {topics})")
+        used = report.persona
+        counts = f"facts: {len(used.facts)}, blocked topics: {len(used.blocked)}"
+        counts += f", allowed topics: {len(used.allowed.topics)}" if used.allowed else ""
+        typer.echo(f"{file}: good ({used.business}; {counts})")
 
 
 def _as_json(reports: dict[Path, Report]) -> dict[str, object]:

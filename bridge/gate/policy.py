@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.facts.speech import Action, Ending
-from bridge.persona.schema import AfterRefusals, BlockedTopic, Persona
+from bridge.persona.schema import OFF_TOPIC, AfterRefusals, Allowed, BlockedTopic, Persona
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,12 @@ class Policy:
 
 
 def policies(persona: Persona) -> Mapping[str, Policy]:
-    """The policy of each topic of a persona, by its name."""
-    return {topic.topic: policy_of(topic, persona) for topic in persona.blocked}
+    """The policy of each topic of a persona, by its name; that of everything which is not allowed is `OFF_TOPIC`."""
+    found = {topic.topic: policy_of(topic, persona) for topic in persona.blocked}
+    return {**found, OFF_TOPIC: policy_of(persona.allowed, persona)} if persona.allowed else found
 
 
-def policy_of(topic: BlockedTopic, persona: Persona) -> Policy:
+def policy_of(topic: BlockedTopic | Allowed, persona: Persona) -> Policy:
     """What a persona says of one topic; where it says nothing, its refusal and no more."""
     farewells = {"transfer": persona.transfer_say, "hangup": persona.limits.goodbye}
     return Policy(

@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.facts.speech import Speaker
 from bridge.gate.rules import Hit, Pattern
+from bridge.gate.scope import Stray
 from bridge.gate.topic import Review, TopicGate
 from bridge.gate.vocabulary import State, Vocabulary
 
@@ -112,7 +114,13 @@ class TokenGate:
         `withheld` is what nobody has heard, `before` what of the phrase has been handed over to be heard.
         """
         hit = Hit(stopped.phrase, stopped.topic, 0, len(withheld))
-        review = self._topic.refuse(hit, at_ms, withheld, before)
+        return self._instead(self._topic.refuse(hit, at_ms, withheld, before))
+
+    def leave_topic(self, stray: Stray, speaker: Speaker, at_ms: int, withheld: str, before: str = "") -> Review:
+        """Refuse because the agent's words, or the caller's question, do not keep to the topics: what is to be said."""
+        return self._instead(self._topic.refuse_stray(stray, speaker, at_ms, withheld, before))
+
+    def _instead(self, review: Review) -> Review:
         self.spoke(review.text)
         self._latch = LATCH_FRAMES
         return review

@@ -9,7 +9,8 @@ from bridge.facts.speech import Speaker, Verdict, Wish
 from bridge.gate.begun import begun, tail
 from bridge.gate.policy import Policy, policies
 from bridge.gate.rules import Hit, Rules, Trail
-from bridge.persona.schema import AfterRefusals, Persona
+from bridge.gate.scope import Scope, Stray
+from bridge.persona.schema import OFF_TOPIC, AfterRefusals, Persona
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,20 @@ class TopicGate:
     """
 
     def __init__(
-        self, rules: Rules, refusal: str, after: AfterRefusals, topics: Mapping[str, Policy] | None = None
+        self,
+        rules: Rules,
+        refusal: str,
+        after: AfterRefusals,
+        topics: Mapping[str, Policy] | None = None,
+        scope: Scope | None = None,
     ) -> None:
         """`refusal` is spoken instead of a stopped piece, unless the policy of its topic has another one.
 
-        `after` says what happens once there were too many. `topic_gate` makes the gate of a persona.
+        `after` says what happens once there were too many; `scope` is what may be talked about, if anything is said
+        of that. `topic_gate` makes the gate of a persona.
         """
         self._rules = rules
+        self._scope = scope
         self._default = Policy(refusal)
         self._after = after
         self._topics = dict(topics or {})
@@ -50,8 +58,12 @@ class TopicGate:
         self.refusals = 0
         """Refusals of this call so far."""
 
-    def review(self, sentence: str, at_ms: int) -> Review:
-        """Decide on the next piece of the agent's text, which would begin to sound at `at_ms` of the call's clock."""
+    def review(self, sentence: str, at_ms: int, *, own: bool = False) -> Review:
+        """Decide on the next piece of the agent's text, which would begin to sound at `at_ms` of the call's clock.
+
+        The persona's own words are not asked whether they keep to its topics; they are where `own` says so. Other
+        pieces must be whole sentences, where there is a scope.
+        """
         if sentence.strip() in self._refusals:
             self.spoke(sentence)
             return Review(sentence)
@@ -59,6 +71,9 @@ class TopicGate:
         if hits:
             before = begun(self._rules, hits[0].phrase, self._told, f" {sentence}")
             return self._refuse(hits[0], "agent", at_ms, sentence, before)
+        stray = self._scope.stray(sentence) if self._scope and not own else None
+        if stray:
+            return self.refuse_stray(stray, "agent", at_ms, sentence)
         self._trail = trail
         self._told = tail(self._told, f" {sentence}")
         return Review(sentence)
@@ -73,6 +88,10 @@ class TopicGate:
         `before` is what of it has been handed over to be spoken.
         """
         return self._refuse(hit, "agent", at_ms, withheld, before)
+
+    def refuse_stray(self, stray: Stray, speaker: Speaker, at_ms: int, withheld: str = "", before: str = "") -> Review:
+        """Refuse what does not keep to the topics: the agent's own words, or an answer to what the caller asked."""
+        return self._refuse(Hit(stray.reason, OFF_TOPIC, 0, len(withheld)), speaker, at_ms, withheld, before)
 
     def spoke(self, line: str) -> None:
         """Take note of a line that was spoken without review: the owner's own greeting, question, goodbye."""
@@ -89,6 +108,6 @@ class TopicGate:
         return Review(reply.text, verdict, reply.wish)
 
 
-def topic_gate(persona: Persona, rules: Rules) -> TopicGate:
-    """The gate of a call to a persona; `rules` are those compiled of its blocked topics."""
-    return TopicGate(rules, persona.refusal, persona.after_refusals, policies(persona))
+def topic_gate(persona: Persona, rules: Rules, scope: Scope | None = None) -> TopicGate:
+    """The gate of a call to a persona; `rules` and `scope` are compiled of its blocked and its allowed topics."""
+    return TopicGate(rules, persona.refusal, persona.after_refusals, policies(persona), scope)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bridge.gate.rules import Pattern, Rules
+from bridge.gate.rules import Rules
+from bridge.gate.scope import Scope, Watch
 from bridge.gate.tokens import TokenGate
 from bridge.gate.topic import topic_gate
 from bridge.gate.vocabulary import Piece, Vocabulary
 from bridge.persona.schema import Persona
+
+Action = Literal["pass", "forbid", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Judged:
     """One piece. `forbid`: it was chosen, and is dropped because a later one stops the text. `refuse`: that one."""
 
     piece: str
-    action: Literal["pass", "forbid", "refuse"]
+    action: Action
     phrase: str | None = None
 
 
@@ -32,30 +36,44 @@ class Trial:
     refusal: str = ""
 
 
-def try_pieces(persona: Persona, rules: Rules, pieces: Sequence[Piece], hold: int = 0) -> Trial:
-    """Offer the pieces one by one, and no other: a model that insists on each of them."""
+def try_pieces(
+    persona: Persona, rules: Rules, pieces: Sequence[Piece], hold: int = 0, scope: Scope | None = None
+) -> Trial:
+    """Offer the pieces one by one, and no other: a model that insists on each of them.
+
+    With a `scope`, what the pieces make is judged as soon as there is enough of it; in a call that takes a little
+    longer, and some more of it is heard.
+    """
     kinds = list(dict.fromkeys([*pieces, ""]))
     place = {piece: token for token, piece in enumerate(kinds)}
-    topic = topic_gate(persona, rules)
-    gate = TokenGate(Vocabulary(rules, kinds), topic, place[""], hold=hold)
+    gate = TokenGate(Vocabulary(rules, kinds), topic_gate(persona, rules), place[""], hold=hold)
+    watch, decoder = Watch(), codecs.getincrementaldecoder("utf-8")("replace")
     # The text ends as a model's does, in padding: as much as it takes until all of it would have been heard.
-    offered = [place[piece] for piece in pieces] + [place[""]] * (hold + 1)
-    for at, token in enumerate(offered):
-        choice = gate.choose([token], [1.0])
+    for at, piece in enumerate([*pieces, *[""] * (hold + 1)]):
+        choice = gate.choose([place[piece]], [1.0])
+        shown = pieces[: at + 1]
         if choice.stopped is not None:
-            heard = at - choice.drop
             refusal = gate.take_over(choice.stopped, 0, "").text
-            return _stopped([_shown(piece) for piece in pieces[: at + 1]], heard, choice.stopped, refusal)
+            return _stopped(shown, at - choice.drop, choice.stopped.phrase, refusal)
+        due = watch.feed(decoder.decode(piece if isinstance(piece, bytes) else piece.encode()))
+        stray = scope.stray(due) if scope and due else None
+        if stray is not None:
+            refusal = gate.leave_topic(stray, "agent", 0, "").text
+            return _stopped(shown, max(0, at - hold), stray.reason, refusal)
     return Trial(tuple(Judged(_shown(piece), "pass") for piece in pieces), len(pieces))
 
 
-def _stopped(shown: list[str], heard: int, stopped: Pattern, refusal: str) -> Trial:
-    last = len(shown) - 1
+def _stopped(pieces: Sequence[Piece], heard: int, phrase: str, refusal: str) -> Trial:
+    last = len(pieces) - 1
     judged = [
-        Judged(piece, "pass") if at < heard else Judged(piece, "refuse" if at == last else "forbid", stopped.phrase)
-        for at, piece in enumerate(shown)
+        Judged(_shown(piece), "pass") if at < heard else Judged(_shown(piece), _action(at, last), phrase)
+        for at, piece in enumerate(pieces)
     ]
-    return Trial(tuple(judged), min(heard, last), stopped.phrase, refusal)
+    return Trial(tuple(judged), min(heard, last), phrase, refusal)
+
+
+def _action(at: int, last: int) -> Action:
+    return "refuse" if at == last else "forbid"
 
 
 def joined(pieces: Sequence[Piece]) -> str:

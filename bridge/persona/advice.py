@@ -14,7 +14,7 @@ from bridge.persona.document import Document, spell
 from bridge.persona.lines import lines_for
 from bridge.persona.problem import Problem
 from bridge.persona.prompt import ADVISED_CHARACTERS, model_prompt
-from bridge.persona.schema import Persona
+from bridge.persona.schema import ENOUGH, Allowed, Persona
 
 _SHORTEST_PREFIX: Final = 4
 """Letters before a `*`; fewer meet everyday words, also across a space."""
@@ -68,6 +68,8 @@ def advice(document: Document, persona: Persona | None) -> Iterator[Problem]:
                 yield document.problem(
                     ("blocked", index, "numbers"), what, "list the prices themselves as phrases, too"
                 )
+    if persona.allowed is not None:
+        yield from _allowed(document, persona.allowed, persona.language)
     if persona.transfer is None:
         yield document.problem(("transfer",), "is missing", "callers who want a person cannot be put through")
     if persona.recording and (key := persona.recording.opt_out_key) and not _tells(persona.recording.notice, key):
@@ -75,6 +77,16 @@ def advice(document: Document, persona: Persona | None) -> Iterator[Problem]:
         yield document.problem(("recording", "notice"), what, "nobody presses a key that they do not know of")
     if not persona.facts:
         yield document.problem(("facts",), "are missing", "the CPU engine answers from them and can answer nothing now")
+
+
+def _allowed(document: Document, allowed: Allowed, language: str) -> Iterator[Problem]:
+    """What makes the judgement on allowed topics unsure."""
+    if not language.startswith("en"):
+        yield document.problem(("allowed",), "is told by the meaning of English sentences", "it judges no others well")
+    count = len(allowed.off_topic_examples)
+    if count < ENOUGH:
+        what = f"has {count} off_topic_examples; {ENOUGH} and more make its threshold sure"
+        yield document.problem(("allowed",), what, "add some, then run `callbridge gate calibrate`")
 
 
 def _tells(notice: str, key: str) -> bool:

@@ -14,7 +14,16 @@ from pydantic import BaseModel, ValidationError
 from bridge.gate.rules import Rules, compile_rules
 from bridge.persona.document import Document, Path, spell
 from bridge.persona.problem import Problem
-from bridge.persona.schema import BlockedTopic, Limits, Numbers, Persona, RecordingNotice, Unknown, WhenFull
+from bridge.persona.schema import (
+    OFF_TOPIC,
+    BlockedTopic,
+    Limits,
+    Numbers,
+    Persona,
+    RecordingNotice,
+    Unknown,
+    WhenFull,
+)
 
 _OWN_LINES: Final = (
     ("greeting",),
@@ -110,7 +119,7 @@ def own_lines(document: Document) -> Iterator[tuple[Path, str]]:
         text = _default(path) if value is None else value
         if isinstance(text, str):
             yield path, text
-    for topic in _topics(document):
+    for topic in (*_topics(document), ("allowed",)):
         for key in ("refusal", "question"):
             if isinstance(text := _at(document, (*topic, key)), str):
                 yield (*topic, key), text
@@ -147,7 +156,7 @@ def _transfers(document: Document) -> Iterator[Problem]:
     """Actions that put callers through to nobody."""
     if document.values.get("transfer"):
         return
-    groups: list[Path] = [("after_refusals",), *_topics(document)]
+    groups: list[Path] = [("after_refusals",), *_topics(document), ("allowed",)]
     for path in groups:
         if _at(document, (*path, "action")) == "transfer":
             yield document.problem((*path, "action"), *_NOBODY)
@@ -173,7 +182,7 @@ def _keys(document: Document) -> list[str]:
 
 def _same_topics(document: Document) -> Iterator[Problem]:
     """Topics of one name: what a refusal says and leads to is looked up by it."""
-    seen: set[str] = set()
+    seen = {OFF_TOPIC} if document.values.get("allowed") else set()
     for path in _topics(document):
         name = _at(document, (*path, "topic"))
         if isinstance(name, str):

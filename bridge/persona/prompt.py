@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bridge.facts.speech import Recollection
-from bridge.persona.schema import Persona
+from bridge.persona.schema import Allowed, BlockedTopic, Persona
 
 TAG: Final = "<system>"
 """Stands on both sides of the prompt, as in training; `</system>` at its end is a variant said to be obeyed better."""
@@ -32,6 +32,8 @@ def model_prompt(persona: Persona, closing_tag: bool = False, recollection: Reco
     known = " ".join((*_known(persona), *_remembered(recollection)))
     if known:
         sentences.append(f"Information: {known}")
+    if persona.allowed:
+        sentences.append(f"Talk only about {_listed(persona.allowed.topics, 'and')}.")
     if persona.blocked:
         sentences.append(f'Never talk about {_topics(persona)}; say instead: "{persona.refusal}"')
     return f"{TAG} {' '.join(sentences)} {'</system>' if closing_tag else TAG}"
@@ -55,15 +57,20 @@ def llm_prompt(persona: Persona) -> str:
         parts.append(f"Questions callers ask, and their answers:\n{facts}")
     if persona.transfer:
         parts.append("A caller who wants a person can be put through: tell them to ask for one.")
+    if persona.allowed:
+        parts.append(
+            f"Talk only about {_listed(persona.allowed.topics, 'and')}. Asked about anything else, say exactly this "
+            f"and nothing else: {_refusal(persona, persona.allowed)}"
+        )
     if persona.blocked:
         parts.append(
             f"Never talk about {_topics(persona)}, not even in part, in another language, spelled out or in a story. "
             f"Asked about any of it, say exactly this and nothing else: {persona.refusal}"
         )
         parts += [
-            f"Asked about {_clause(topic.topic)}, say instead: {_line(f'{topic.refusal or persona.refusal} {more}')}"
+            f"Asked about {_clause(topic.topic)}, say instead: {_refusal(persona, topic)}"
             for topic in persona.blocked
-            if (more := topic.question or "") or topic.refusal
+            if topic.question or topic.refusal
         ]
     return "\n\n".join(parts)
 
@@ -86,8 +93,17 @@ def _remembered(recollection: Recollection) -> Iterator[str]:
 
 
 def _topics(persona: Persona) -> str:
-    names = [_clause(topic.topic) for topic in persona.blocked]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return _listed([topic.topic for topic in persona.blocked], "or")
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    """Names as part of a sentence: `a, b or c`."""
+    clauses = [_clause(name) for name in names]
+    return clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} {last} {clauses[-1]}"
+
+
+def _refusal(persona: Persona, restriction: BlockedTopic | Allowed) -> str:
+    return _line(f"{restriction.refusal or persona.refusal} {restriction.question or ''}")
 
 
 def _clause(text: str) -> str:

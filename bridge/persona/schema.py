@@ -6,7 +6,7 @@ Every model refuses keys it does not know, so that a typing error is reported in
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -129,6 +129,36 @@ def _check_action(action: TopicAction, question: Line | None) -> None:
         raise ValueError("action: redirect needs a question, which is asked behind the refusal")
     if action != "redirect" and question is not None:
         raise ValueError(f"a question is asked with action: redirect only, and the action is {action}")
+
+
+ENOUGH: Final = 15
+"""Examples of each kind below which a threshold cannot be chosen by them: one of them is 7 % and more."""
+
+OFF_TOPIC: Final = "off topic"
+"""The topic of verdicts on what is none of the allowed topics."""
+
+
+class Allowed(Closed):
+    """What the agent may talk about, and nothing else; told by meaning, so that it is a judgement and no promise.
+
+    `topics` name it in a few words each. `examples` are things said on these topics, by callers or by the agent,
+    `off_topic_examples` things that are not to be talked about. A sentence whose score is below `threshold` is
+    refused; `callbridge gate calibrate` finds a good one. The rest is as for blocked topics.
+    """
+
+    topics: tuple[Line, ...] = Field(min_length=1)
+    examples: tuple[Line, ...] = ()
+    off_topic_examples: tuple[Line, ...] = ()
+    threshold: float = Field(default=0.25, ge=-0.5, le=1.0)
+    refusal: Line | None = None
+    action: TopicAction = "refuse"
+    question: Line | None = None
+    count: Count = 1
+
+    @model_validator(mode="after")
+    def _whole_action(self) -> Allowed:
+        _check_action(self.action, self.question)
+        return self
 
 
 class AfterRefusals(Closed):
@@ -276,6 +306,7 @@ class Persona(Closed):
     information: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
 
     blocked: tuple[BlockedTopic, ...] = ()
+    allowed: Allowed | None = None
     refusal: Line
     after_refusals: AfterRefusals = AfterRefusals()
     gate: Gate = Gate()
@@ -300,10 +331,15 @@ class Persona(Closed):
             raise ValueError(f"numbers: {', '.join(twice)} is listed twice")
         if self.after_refusals.action == "transfer" and self.transfer is None:
             raise ValueError("after_refusals: action is transfer, but the persona has no transfer number")
-        if self.transfer is None and any(topic.action == "transfer" for topic in self.blocked):
-            raise ValueError("blocked: an action is transfer, but the persona has no transfer number")
+        if self.transfer is None and any(each.action == "transfer" for each in self.restrictions):
+            raise ValueError("blocked, allowed: an action is transfer, but the persona has no transfer number")
         if self.transfer is None and any(key.then == "transfer" and not key.to for key in self.keys.values()):
             raise ValueError("keys: a key is for a transfer, but the persona has no transfer number")
         if self.recording and self.recording.opt_out_key in self.keys:
             raise ValueError("keys: the recording's opt_out_key is listed as well")
         return self
+
+    @property
+    def restrictions(self) -> tuple[BlockedTopic | Allowed, ...]:
+        """All that has a policy of its own: the blocked topics, and what is none of the allowed ones."""
+        return self.blocked if self.allowed is None else (*self.blocked, self.allowed)

@@ -25,6 +25,7 @@ _EXAMPLES: Final = {
     "ask": "a list of questions, such as: - When are you open?",
     "answer": "one or two short sentences that are spoken as they stand",
     "topic": "such as: medical advice",
+    "topics": "a list of topics, such as: - teeth and dental treatment",
     "notice": "such as: This call is recorded. Press 8 if you do not want that.",
 }
 """What stands behind a required key, told where it is missing or empty."""

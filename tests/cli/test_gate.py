@@ -150,3 +150,54 @@ def test_explain_shows_each_verdict_with_what_was_said_around_it_and_what_of_it_
     assert (one["phrase"], one["audible"], one["heard"], len(one["context"])) == ("ibuprofen", True, " i", 3)
     assert [said["text"] for said in one["after"]] == ["No comment.", "And aspirin?"]
     assert (other["speaker"], other["audible"]) == ("caller", False)
+
+
+HATS = """\
+name: hats
+business: The Hat Shop
+description: a shop for hats
+agent_name: Ada
+greeting: Hat shop, hello.
+refusal: I only know about hats.
+allowed:   # and nothing else
+  topics: [hats and caps, the opening hours of the shop]
+  examples: [Straw hats are on the left., A felt hat costs sixty dollars., We open at nine in the morning.]
+  threshold: 0.1   # a guess
+"""
+
+
+@pytest.fixture
+def hats(tmp_path: Path) -> Path:
+    path = tmp_path / "hats.yaml"
+    path.write_text(HATS)
+    return path
+
+
+def test_text_off_the_allowed_topics_is_refused_by_its_sentence(hats: Path) -> None:
+    text = "We open at nine. The stock market went up a lot today."
+    *tokens, last = objects("test", "--persona", str(hats), "--text", text, "--json")
+    assert [token["action"] for token in tokens] == ["pass"] * 4 + ["forbid"] * 7 + ["refuse"]
+    assert (last["blocked"], last["spoken"]) == (True, "We open at nine. I only know about hats.")
+    assert last["phrase"].startswith("nothing allowed is near")
+
+
+def test_a_threshold_is_chosen_by_the_personas_examples_and_written_into_its_file(hats: Path) -> None:
+    report = json.loads(run("calibrate", "--persona", str(hats), "--json").output)
+    assert (report["current"], report["written"]) == (0.1, False)
+    assert report["too_few"] == ["examples: 3, and 15 are needed", "off_topic_examples: 0, and 15 are needed"]
+    assert report["examples"].pop("everyday") > 40
+    assert report["examples"] == {"allowed": 3, "off_topic": 0, "blocked": 0}
+    thresholds = [row["threshold"] for row in report["confusion"]]
+    assert thresholds == sorted(thresholds) and report["threshold"] in thresholds
+    assert report["confusion"][0]["passed_everyday"] >= report["confusion"][-1]["passed_everyday"]
+    assert hats.read_text() == HATS
+    output = run("calibrate", "--persona", str(hats), "--write").output
+    assert "Too few to be sure: off_topic_examples: 0, and 15 are needed." in output
+    assert f"threshold: {report['threshold']:.2f} (now 0.10); written into" in output
+    assert hats.read_text() == HATS.replace("0.1 ", f"{report['threshold']:.2f} ")
+    assert [file.name for file in hats.parent.iterdir()] == ["hats.yaml"]
+
+
+def test_a_persona_without_allowed_topics_cannot_be_calibrated() -> None:
+    with pytest.raises(BridgeError, match="there is nothing to calibrate"):
+        run("calibrate", "--persona", str(ROOT / "personas" / "waste.yaml"))

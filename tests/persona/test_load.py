@@ -134,6 +134,22 @@ def test_callers_who_find_no_free_line_can_be_sent_to_a_number_or_another_bridge
     assert said(f"{GOOD}when_full: {{action: elsewhere, to: '{to}'}}\n") == []
 
 
+def test_allowed_topics_are_checked_like_blocked_ones() -> None:
+    allowed = "allowed:\n  topics: [hats]\n  action: transfer\n  refusal: No election.\nrefusal:"
+    text = GOOD.replace("refusal:", allowed, 1).replace("transfer: +12025550102\n", "")
+    assert said(text) == [
+        "18:3: allowed, action: is transfer, but there is no transfer number "
+        "(add a line such as transfer: +12025550143)",
+        "19:3: allowed, refusal: contains 'election', which 'election' under blocked forbids to say "
+        "(reword it, or narrow the blocked phrase)",
+    ]
+    (warning,) = warned(GOOD + "allowed: {topics: [hats]}\n")
+    assert "allowed: has 0 off_topic_examples; 15 and more make its threshold sure" in warning
+    (problem,) = said(GOOD.replace("topic: politics", "topic: off topic") + "allowed: {topics: [hats]}\n")
+    assert "'off topic' is listed twice" in problem
+    assert "allowed, topics: is missing (a list of topics" in said(GOOD + "allowed: {threshold: 0.3}\n")[0]
+
+
 def test_parse_raises_one_error_whose_message_lists_all_problems() -> None:
     with pytest.raises(PersonaError) as caught:
         parse("name: other\nrefusal:\n", "shop")

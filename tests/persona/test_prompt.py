@@ -3,6 +3,7 @@ from __future__ import annotations
 from bridge.facts.speech import Said
 from bridge.persona.load import parse
 from bridge.persona.prompt import llm_prompt, model_prompt
+from bridge.persona.schema import Allowed, BlockedTopic
 
 TEXT = """\
 name: shop
@@ -71,3 +72,14 @@ def test_a_chat_model_is_not_told_of_what_a_persona_lacks() -> None:
     prompt = llm_prompt(BARE)
     for part in ("Information:", "Questions callers ask", "Never talk about", "put through"):
         assert part not in prompt
+
+
+def test_a_model_is_told_what_it_may_talk_about_and_what_each_topic_is_answered_with() -> None:
+    allowed = Allowed(topics=("hats", "opening hours."), refusal="Only hats here.")
+    law = BlockedTopic(topic="law", words=("lawsuit",), action="redirect", question="Shall I sell you a hat?")
+    persona = SHOP.model_copy(update={"allowed": allowed, "blocked": (law,)})
+    assert " Talk only about hats and opening hours. Never talk about law;" in model_prompt(persona)
+    prompt = llm_prompt(persona)
+    assert "Talk only about hats and opening hours. Asked about anything else, say exactly this" in prompt
+    assert "nothing else: Only hats here." in prompt
+    assert "Asked about law, say instead: I can't talk about that. Shall I sell you a hat?" in prompt

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bridge.engine.cascade.phrases import INTENT_THRESHOLD, INTENTS, IntentName, match_words
-from bridge.engine.cascade.retrieval import Embedder, Index, Key, build_index
-from bridge.engine.cascade.sentences import split
+from bridge.engine.cascade.retrieval import Index, Key, build_index
+from bridge.engine.embedding import Embedder
 from bridge.facts.speech import Recollection, Wish
+from bridge.gate.sentences import split
 from bridge.persona.lines import Lines, lines_for
 from bridge.persona.schema import Persona
 
@@ -36,18 +37,20 @@ _BLOCKED_MARGIN: Final = 0.03
 
 
 Role = Literal["user", "assistant"]
+Asked = Literal["", "transfer", "more", "redirect"]
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What one call remembers from turn to turn. A value: an answer that is thrown away leaves no trace.
 
-    `misses` counts turns in a row that were not understood, `asked` is the yes-or-no question the agent asked last,
-    `last` its last words; `history` holds what both said, (role, text), for a language model.
+    `misses` counts turns in a row that were not understood, `asked` is the yes-or-no question the agent asked last
+    (that of a `redirect` ends `last`), `last` its last words; `history` holds what both said, (role, text), for a
+    language model.
     """
 
     misses: int = 0
-    asked: Literal["", "transfer", "more"] = ""
+    asked: Asked = ""
     last: tuple[str, ...] = ()
     history: tuple[tuple[Role, str], ...] = ()
 
@@ -72,12 +75,14 @@ class Answer:
     """Texts to say in order, what is to happen after them, and the memory once they are said.
 
     `blocked` says which blocked topic the caller's question is on: then `texts` are empty, and the gate refuses.
+    `known` is false where nothing was found to say to it.
     """
 
     texts: tuple[str, ...]
     memory: Memory
     wish: Wish | None = None
     blocked: Example | None = None
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,20 @@ def answer(knowledge: Knowledge, embedder: Embedder, text: str, memory: Memory) 
     if told:
         return _said(memory, told[:_MOST_ANSWERS])
     intent = _foremost(matches)
+    if intent == "yes" and memory.asked == "redirect":
+        return _taken_up(knowledge, embedder, memory)
     if intent is not None:
         return reply_to(knowledge, intent, memory)
     return _not_understood(knowledge.persona, memory)
+
+
+def _taken_up(knowledge: Knowledge, embedder: Embedder, memory: Memory) -> Answer:
+    """Answer what the agent itself asked the caller whether to answer; a person is what it may have offered."""
+    offered = _understand(knowledge, embedder, memory.last[-1])
+    told = tuple(match.text for match in offered if match.kind == "fact")
+    if told:
+        return _said(memory, told[:1])
+    return reply_to(knowledge, "person" if _foremost(offered) == "person" else "yes", memory)
 
 
 def directive(text: str) -> Literal["person", "goodbye"] | None:
@@ -182,7 +198,7 @@ def _foremost(matches: list[_Match]) -> IntentName | None:
     return next((name for name in INTENTS if name in named), None)
 
 
-def _said(memory: Memory, texts: tuple[str, ...], asked: Literal["", "transfer", "more"] = "") -> Answer:
+def _said(memory: Memory, texts: tuple[str, ...], asked: Asked = "") -> Answer:
     return Answer(texts, replace(memory, misses=0, asked=asked, last=texts))
 
 
@@ -225,7 +241,7 @@ def _transfer(persona: Persona, memory: Memory) -> Answer:
 def _not_understood(persona: Persona, memory: Memory) -> Answer:
     """Ask again, once. Then offer a person, if there is one, or give up on this question."""
     if memory.misses == 0:
-        return Answer((persona.unknown.ask_again,), replace(memory, misses=1, asked=""))
+        return Answer((persona.unknown.ask_again,), replace(memory, misses=1, asked=""), known=False)
     if persona.transfer is not None:
-        return _said(memory, (persona.unknown.offer_transfer,), "transfer")
-    return _said(memory, (persona.unknown.give_up,), "more")
+        return replace(_said(memory, (persona.unknown.offer_transfer,), "transfer"), known=False)
+    return replace(_said(memory, (persona.unknown.give_up,), "more"), known=False)

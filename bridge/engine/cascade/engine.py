@@ -17,17 +17,17 @@ from bridge.engine import weights
 from bridge.engine.cascade.answer import learn_intents
 from bridge.engine.cascade.llm import Llm
 from bridge.engine.cascade.opening import Opening, make_opening
-from bridge.engine.cascade.retrieval import Embedder
-from bridge.engine.cascade.sentences import split
 from bridge.engine.cascade.settings import LlmSettings
 from bridge.engine.cascade.slot import Slot
 from bridge.engine.cascade.thought import Tools
 from bridge.engine.cascade.voice import Voice
+from bridge.engine.embedding import load_embedder
 from bridge.engine.hearing.recogniser import Recogniser
 from bridge.engine.hearing.voice_activity import Silero
 from bridge.engine.interface import Frame, Memory, Seat
 from bridge.facts.errors import EngineFullError
 from bridge.facts.speech import AgentFrame, Recollection, Wish
+from bridge.gate.sentences import split
 from bridge.persona.schema import Persona
 
 _CALLS_PER_CORE: Final = 4
@@ -40,10 +40,8 @@ _PERSONAS: Final = 64
 def load_tools(llm: Llm | None = None, transcribers: int = 1) -> Tools:
     """Load the models that all calls share. Raises EngineError if weights are missing or not those that are pinned."""
     weights.locate(weights.PICO)
-    model = weights.locate(weights.MINILM) / "model.onnx"
-    vocabulary = weights.locate(weights.VOCABULARY) / "vocab.txt"
     recogniser = Recogniser(weights.locate(weights.MOONSHINE), transcribers)
-    return Tools(recogniser, Embedder(model, vocabulary), Voice(), llm)
+    return Tools(recogniser, load_embedder(), Voice(), llm)
 
 
 class CascadeEngine:

@@ -9,11 +9,12 @@ from bridge.engine.cascade.answer import Memory, learn
 from bridge.engine.cascade.mouth import Utterance
 from bridge.engine.cascade.phrases import IntentName
 from bridge.engine.cascade.retrieval import Index
-from bridge.engine.cascade.sentences import split
 from bridge.engine.cascade.thought import Sentence, Thinker, Thought, Tools, cut
 from bridge.engine.cascade.voice import voice_for
 from bridge.facts.errors import EngineError
 from bridge.gate.rules import compile_rules
+from bridge.gate.scope import compile_scope
+from bridge.gate.sentences import split
 from bridge.gate.topic import TopicGate, topic_gate
 from bridge.persona.schema import Persona
 
@@ -43,11 +44,12 @@ def make_opening(tools: Tools, intents: Index[IntentName], persona: Persona) -> 
         rules = compile_rules(persona.blocked)
     except ValueError as error:
         raise EngineError(f"Persona {persona.name}, blocked: {error}. Change it in the persona's file.") from None
-    thinker = Thinker(tools, learn(tools.embedder, persona, intents), rules)
+    scope = compile_scope(persona, tools.embedder.embed)
+    thinker = Thinker(tools, learn(tools.embedder, persona, intents), rules, scope)
     for line in _fixed_lines(persona):
         for sentence in split(line):
             tools.voice.speak(sentence, persona.language)
-    gate = topic_gate(persona, rules)
+    gate = topic_gate(persona, rules, scope)
     notice = cut(persona.recording.notice if persona.recording else "", wish="record", protected=True)
     consent = cut(persona.consent or "", protected=True)
     greeting = cut(persona.greeting, memory=Memory(last=(persona.greeting,)))
@@ -72,7 +74,7 @@ def _fixed_lines(persona: Persona) -> tuple[str, ...]:
     unknown, limits = persona.unknown, persona.limits
     return (
         persona.refusal,
-        *(line for topic in persona.blocked for line in (topic.refusal, topic.question) if line),
+        *(line for each in persona.restrictions for line in (each.refusal, each.question) if line),
         persona.after_refusals.say or "",
         persona.transfer_say,
         unknown.ask_again,

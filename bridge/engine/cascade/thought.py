@@ -16,13 +16,14 @@ from typing import Final
 from bridge.engine.cascade.answer import Answer, Knowledge, Memory, Role, answer, directive, reply_to
 from bridge.engine.cascade.llm import Llm, LlmError, messages_for
 from bridge.engine.cascade.mouth import Utterance
-from bridge.engine.cascade.retrieval import Embedder
-from bridge.engine.cascade.sentences import Splitter, split
 from bridge.engine.cascade.voice import Voice
+from bridge.engine.embedding import Embedder
 from bridge.engine.hearing.recogniser import Recogniser
 from bridge.engine.hearing.voice_activity import Samples
 from bridge.facts.speech import Verdict, Wish
 from bridge.gate.rules import Hit, Rules
+from bridge.gate.scope import Scope
+from bridge.gate.sentences import Splitter, split
 from bridge.gate.topic import Review, TopicGate
 
 log = logging.getLogger(__name__)
@@ -81,11 +82,12 @@ class Thought:
 class Thinker:
     """How one persona thinks; shared by its calls. The methods run in threads of the pool."""
 
-    def __init__(self, tools: Tools, knowledge: Knowledge, rules: Rules) -> None:
-        """`knowledge` and `rules` belong to the same persona."""
+    def __init__(self, tools: Tools, knowledge: Knowledge, rules: Rules, scope: Scope | None = None) -> None:
+        """`knowledge`, `rules` and `scope` belong to the same persona."""
         self._tools = tools
         self._knowledge = knowledge
         self._rules = rules
+        self._scope = scope
         self._persona = knowledge.persona
 
     def think(self, thought: Thought, samples: Samples, before: str, memory: Memory, gate: TopicGate) -> None:
@@ -100,10 +102,10 @@ class Thinker:
         self._answer(thought, memory, copy.copy(gate))
 
     def recite(self, thought: Thought, sentences: tuple[Sentence, ...], gate: TopicGate) -> None:
-        """Say sentences that are not an answer."""
+        """Say sentences of the persona's or the bridge's own."""
         gate = copy.copy(gate)
         for sentence in sentences:
-            review = gate.review(sentence.text, 0)
+            review = gate.review(sentence.text, 0, own=True)
             self._utter(thought, review, sentence, gate)
             if review.verdict:
                 return
@@ -114,7 +116,11 @@ class Thinker:
             self._refuse(thought, hits[0], memory, gate)
             return
         decision = self._decide(thought.question, memory)
-        if decision is None:
+        known = decision is not None and decision.known
+        stray = self._scope.stray_question(thought.question) if self._scope and not known else None
+        if stray:
+            self._answer_with(thought, gate.refuse_stray(stray, "caller", 0), memory, gate)
+        elif decision is None:
             self._relay(thought, memory, gate)
         elif decision.blocked:
             hit = Hit(decision.blocked.text, decision.blocked.topic, 0, len(thought.question))
@@ -130,8 +136,15 @@ class Thinker:
         return reply_to(self._knowledge, wanted, memory) if wanted else None
 
     def _refuse(self, thought: Thought, hit: Hit, memory: Memory, gate: TopicGate) -> None:
-        quiet = replace(memory, misses=0, asked="")
-        self._utter(thought, gate.refuse_caller(hit, 0), Sentence("", memory=quiet), gate)
+        self._answer_with(thought, gate.refuse_caller(hit, 0), memory, gate)
+
+    def _answer_with(self, thought: Thought, refusal: Review, memory: Memory, gate: TopicGate) -> None:
+        """Say a refusal; a caller may take up the question at its end."""
+        assert refusal.verdict is not None
+        redirected = refusal.verdict.action == "redirect"
+        asked = replace(memory, misses=0, asked="redirect" if redirected else "")
+        remembered = replace(asked, last=tuple(split(refusal.text))) if redirected else asked
+        self._utter(thought, refusal, Sentence("", memory=remembered), gate)
 
     def _relay(self, thought: Thought, memory: Memory, gate: TopicGate) -> None:
         """Say a language model's answer, sentence by sentence, up to the first that the gate stops."""

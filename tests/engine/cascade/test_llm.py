@@ -15,6 +15,7 @@ from bridge.engine.cascade.llm import Llm, LlmError, messages_for, without_reaso
 from bridge.engine.cascade.settings import LlmSettings
 from bridge.facts.errors import EngineError
 from bridge.persona.prompt import llm_prompt
+from bridge.persona.schema import Allowed
 
 KEY = "sk-secret-key"
 
@@ -227,6 +228,38 @@ def test_a_goodbye_and_a_wish_for_a_person_need_no_model(call, persona):
         assert phone.ask("u10") == persona.transfer_say
         assert phone.wishes == ["transfer"]
         assert endpoint.requests == []
+
+
+@pytest.fixture(scope="module")
+def dentists(make_persona):
+    """A practice that talks of nothing but its own business."""
+    allowed = Allowed(
+        topics=("teeth and dental treatment", "hours, address and parking of the practice"),
+        refusal="I only know about this practice.",
+        action="redirect",
+        question="Shall I tell you when we are open?",
+    )
+    return make_persona(allowed=allowed)
+
+
+def test_a_model_that_leaves_the_allowed_topics_is_stopped_at_the_sentence_that_does(call, dentists):
+    with serving("We open at eight. ", "The stock market ", "went up today. ", "Gold is good, too.") as (_, llm):
+        phone = call(llm, dentists)
+        assert phone.ask("u02") == (
+            "We open at eight. I only know about this practice. Shall I tell you when we are open?"
+        )
+        (verdict,) = phone.verdicts
+        assert (verdict.speaker, verdict.topic, verdict.action) == ("agent", "off topic", "redirect")
+        assert verdict.withheld == "The stock market went up today."
+
+
+def test_a_question_off_the_topics_never_reaches_the_model_and_what_it_is_redirected_to_does(call, dentists):
+    with serving("Until six.") as (endpoint, llm):
+        phone = call(llm, dentists)
+        assert phone.ask("What is the capital of France?").startswith("I only know about this practice.")
+        assert [verdict.speaker for verdict in phone.verdicts] == ["caller"]
+        assert endpoint.requests == []
+        assert phone.ask("u02") == "Until six."
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.facts.speech import Said
-from bridge.persona.schema import AfterRefusals, BlockedTopic, Fact, Limits, Listening, RecordingNotice
+from bridge.persona.schema import AfterRefusals, Allowed, BlockedTopic, Fact, Limits, Listening, RecordingNotice
 
 
 def said(frames):
@@ -263,6 +263,26 @@ def test_a_topic_that_redirects_asks_its_question_and_the_rest_of_the_answer_is_
     assert phone.ask("u02") == f"Ask us. {persona.refusal} {asked}"
     assert [verdict.action for verdict in phone.verdicts] == ["redirect"]
     assert phone.wishes == []
+
+
+def test_a_yes_to_a_redirect_is_answered_like_the_question_it_asked(ring, make_persona, hours):
+    topic = BlockedTopic(
+        topic="medication", words=("insurance",), action="redirect", question="Shall I tell you when we are open?"
+    )
+    phone = ring(make_persona(blocked=(topic,)))
+    phone.until_silent()
+    assert phone.ask("u11").endswith("Shall I tell you when we are open?")
+    assert phone.ask("Yes, please.") == hours
+
+
+def test_who_asks_for_something_off_the_topics_is_refused_instead_of_asked_again(ring, make_persona, hours):
+    persona = make_persona(allowed=Allowed(topics=("teeth and dental treatment", "hours and address of the practice")))
+    phone = ring(persona)
+    phone.until_silent()
+    assert phone.ask("What is the capital of France?") == persona.refusal
+    (verdict,) = phone.verdicts
+    assert (verdict.speaker, verdict.topic, verdict.withheld) == ("caller", "off topic", "")
+    assert phone.ask("u02") == hours
 
 
 @pytest.mark.parametrize("action", ["transfer", "hangup"])

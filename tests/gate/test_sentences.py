@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.engine.cascade.sentences import LONGEST, Splitter, split
+from bridge.gate.sentences import LONGEST, Splitter, split
 
 
 @pytest.mark.parametrize(
