@@ -232,6 +232,23 @@ async def test_the_second_of_two_numbers_is_tried_when_the_first_is_busy(
         assert (outcome.number, outcome.status) == ("sip:desk@pbx.example.com", "completed")
 
 
+async def test_led_away_from_a_person_the_action_is_asked_and_its_answer_left_aside(
+    twilio: Any, scripted: Any, serve: Any
+) -> None:
+    twilio.account.book["+12025550150"] = Callee(talks_s=60)
+    bridge = scripted(until_stop, after="<Response><Say>The call is back.</Say></Response>")
+    told = 'statusCallback="/twilio/leg" statusCallbackEvent="answered"'
+    bridge.twiml = dialling(f"<Number {told}>+12025550150</Number>", callerId=OURS)
+    async with serve(bridge):
+        ringing = asyncio.create_task(dialled(twilio, bridge))
+        await until(lambda: forms(bridge, "/leg"))
+        [sid] = twilio.account.calls
+        await off_loop(twilio.client.calls(sid).update, twiml="<Response><Say>Led elsewhere.</Say></Response>")
+        report = await ringing
+        assert [form["DialCallStatus"] for form in forms(bridge, "/after")] == ["completed"]
+        assert [verb.text for verb in report.after if verb.name == "Say"] == ["Led elsewhere."]
+
+
 async def test_a_call_comes_back_from_a_person_to_the_agent(twilio: Any, scripted: Any, serve: Any) -> None:
     twilio.account.book["+12025550150"] = Callee(answer="no-answer")
 
