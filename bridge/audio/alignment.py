@@ -5,7 +5,7 @@ after one frame that came too late each of its frames may wait a tick longer tha
 long before its tick each frame was complete, and shifts its stream by whole packets, rarely, and in silence:
 
 * none of the frames of the last ten seconds was complete less than a packet before its tick: as many packets are left
-  out as all of them can spare. What is used now and then, by the jitter of the network, stays;
+  out as all of them can spare, up to a frame at a time. What is used now and then, by the jitter of the network, stays;
 * most of them came when their tick was due already: silence is put in, so that frames are complete a packet earlier.
 """
 
@@ -15,7 +15,7 @@ import math
 from statistics import median
 from typing import Final
 
-from bridge.facts.formats import PACKET_MS
+from bridge.facts.formats import FRAME_MS, PACKET_MS
 
 LOOK: Final = 125
 """Frames that are looked at together: ten seconds."""
@@ -42,5 +42,5 @@ class Alignment:
         least, middle = min(self._ahead), median(self._ahead)
         self._ahead.clear()
         if least >= PACKET_MS + TOLERANCE_MS:
-            return -int(least // PACKET_MS)
+            return -int(min(least, FRAME_MS) // PACKET_MS)
         return math.ceil(-middle / PACKET_MS) if middle < 0 else 0

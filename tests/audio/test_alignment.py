@@ -30,6 +30,10 @@ def test_what_no_frame_needed_is_left_out():
     assert looked_at(85, 120, 99) == -4
 
 
+def test_no_more_than_a_frame_is_left_out_at_a_time():
+    assert looked_at(700) == -4
+
+
 def test_what_a_single_frame_needed_is_kept():
     alignment = Alignment()
     assert not any(alignment.note(4 if number == 30 else 95) for number in range(LOOK))
