@@ -20,6 +20,7 @@ from bridge.server import erasure, pseudonym
 from bridge.server.erasure import Erased, Keep, Plan
 from bridge.server.rows import CallEntry
 from bridge.server.store import CallStore
+from bridge.server.webhooks.outbox import Outbox
 
 SHOWN = 20
 """Calls that are shown before they are deleted; of more, the number is told."""
@@ -121,7 +122,8 @@ class _Job:
     def run(self) -> None:
         """Delete, and say what was."""
         with _progress(len(self.plan.calls), silent=self.as_json) as on_batch:
-            erased = erasure.erase(self.plan, self.store, self.settings.data_dir, on_batch=on_batch)
+            letters = Outbox(self.settings.data_dir).forget
+            erased = erasure.erase(self.plan, self.store, self.settings.data_dir, letters, on_batch)
         cleared = self.store.compact(whole=self.thorough)
         if self.as_json:
             done = self._planned() | {"deleted": True, "cleared": cleared} | asdict(erased)

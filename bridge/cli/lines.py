@@ -11,10 +11,10 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from bridge.transcript.records import CarrierReport, DigitPressed, Ended, Problem, Reading, RecordingRecord
+from bridge.transcript.records import CarrierReport, DigitPressed, Ended, Problem, Reading, RecordingRecord, Summary
 from bridge.transcript.turns import gate, turns
 
-Who = Literal["caller", "agent", "unheard", "gate", "digit", "record", "problem", "carrier", "end"]
+Who = Literal["caller", "agent", "unheard", "gate", "digit", "record", "problem", "carrier", "summary", "end"]
 
 _LABEL: dict[Who, str] = {"unheard": "agent", "digit": "caller", "record": "", "end": ""}
 _STYLE: dict[Who, str] = {
@@ -26,6 +26,7 @@ _STYLE: dict[Who, str] = {
     "record": "dim",
     "problem": "yellow",
     "carrier": "dim",
+    "summary": "italic",
     "end": "dim",
 }
 _RECORDING = {"began": "[recording from here on]", "deleted": "[the caller refused: the recording was deleted]"}
@@ -72,6 +73,8 @@ def lines(reading: Reading) -> list[Line]:
                 found.append(Line(at_ms, "record", _RECORDING[state]))
             case Problem(what, at_ms):
                 found.append(Line(at_ms, "problem", clean(what)))
+            case Summary(text):
+                found.append(Line(end, "summary", clean(text)))
             case CarrierReport(what, _, seconds):
                 length = "" if seconds is None else f", {seconds} s by its count"
                 found.append(Line(end, "carrier", f"[{clean(what)}{length}]"))

@@ -26,6 +26,7 @@ from bridge.cli import (
     talk,
     twilio,
     voices,
+    webhook,
 )
 from bridge.facts.errors import BridgeError
 
@@ -45,6 +46,7 @@ app.add_typer(persona.app, name="persona")
 calls.app.command("expire")(erase.expire_calls)
 calls.app.command("forget")(erase.forget_person)
 app.add_typer(calls.app, name="calls")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(gate.app, name="gate")
 bench.app.command("answer")(bench_answer.bench_answer)
 bench.app.command("gate")(bench_gate.bench_gate)

@@ -18,7 +18,7 @@ def build(configuration: Configure) -> Engine:
             return EchoEngine(configuration.slots or DEFAULT_SLOTS)
         case "cascade":
             from bridge.engine.cascade.engine import CascadeEngine
-            from bridge.engine.cascade.settings import LlmSettings
+            from bridge.engine.llm import LlmSettings
 
             llm = LlmSettings(
                 base_url=configuration.llm_base_url,

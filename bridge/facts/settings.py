@@ -113,9 +113,20 @@ class Settings(BaseSettings):
         None, description="Key for the HTTP API. Empty: a new one is written to DATA_DIR/api.key."
     )
 
+    # -- telling another system of calls
+    webhook_url: OptionalText = Field(
+        None, description="Where the end of each call is told, as signed JSON, such as https://crm.example.com/calls."
+    )
+    webhook_secret: OptionalSecret = Field(
+        None, description="Secret of at least 16 characters that WEBHOOK_URL's messages are signed with."
+    )
+    webhook_verdicts: bool = Field(False, description="1 tells WEBHOOK_URL of each verdict of the gate as it falls.")
+
     # -- a language model for the cascade engine (any OpenAI-compatible endpoint)
     llm_base_url: OptionalText = Field(
-        None, description="Such as http://127.0.0.1:8000/v1. Empty: answers come from the persona's facts."
+        None,
+        description="Such as http://127.0.0.1:8000/v1. It answers callers, and sums calls up. "
+        "Empty: answers come from the persona's facts.",
     )
     model_id: str = Field("default", description="Name of the model at LLM_BASE_URL.")
     llm_api_key: OptionalSecret = Field(None, description="Key for LLM_BASE_URL, if it asks for one.")

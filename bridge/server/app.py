@@ -13,7 +13,6 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -31,13 +30,13 @@ from bridge.facts.addresses import is_loopback_host
 from bridge.facts.errors import BridgeError, EngineError, SettingsError
 from bridge.facts.settings import Settings
 from bridge.server import pseudonym
+from bridge.server.afterwards import Afterwards
 from bridge.server.api import api_routes
 from bridge.server.apologies import apology
 from bridge.server.call_queue import CallQueue
 from bridge.server.control import control_routes
 from bridge.server.door import Door
 from bridge.server.engine_process import EngineProcess
-from bridge.server.erasure import Keep
 from bridge.server.journal import Journal
 from bridge.server.keys import key_guard
 from bridge.server.limits import limit_body
@@ -45,7 +44,6 @@ from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
 from bridge.server.prefix import under_prefix
 from bridge.server.register import Register
-from bridge.server.retention import Retention
 from bridge.server.seating import Seating
 from bridge.server.signature import Signatures
 from bridge.server.sip.routes import Network, SipSettings, sip_routes
@@ -56,6 +54,7 @@ from bridge.server.twilio.requests import TwilioSettings
 from bridge.server.twilio.rest import TwilioCalls
 from bridge.server.twilio.routes import twilio_routes
 from bridge.server.twilio_client import twilio_client
+from bridge.server.webhooks.post import receiver
 from bridge.server.welcome import welcome_routes
 
 log = logging.getLogger("bridge.server")
@@ -70,6 +69,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         """Nothing is opened but the data folder and the call index. Raises `SettingsError` for what cannot be."""
         self.settings = settings
+        receiver(settings)  # what cannot be used is told before anything is opened
         self.socket = _bind(settings)
         host, self.port = self.socket.getsockname()[:2]
         self.local_url = f"http://{_reachable(host)}:{self.port}"
@@ -84,10 +84,11 @@ class Server:
         self.book = PersonaBook(settings.personas_dir, self.engine.prepare, self.engine.forget)
         self.journal = _journal(settings)
         self.store = CallStore(settings.database)
+        self.afterwards = Afterwards(settings, self.journal, self.store, self.public_url)
         tokens = StreamTokens(settings.stream_token_seconds, time.monotonic)
         self.switchboard = Switchboard(
             self.engine,
-            Register(self.journal, self.store, settings.data_dir, self.engine.name),
+            Register(self.journal, self.store, settings.data_dir, self.engine.name, self.afterwards.calls),
             tokens,
             apology,
             Seating(
@@ -100,9 +101,6 @@ class Server:
         )
         self.door = Door(settings.waiting_connections)
         self.app = self._app()
-        keep = Keep(settings.retention_days, settings.recording_retention_days)
-        self.retention = Retention(self.store, settings.data_dir, keep, lambda: datetime.now(UTC))
-        self._indexed = asyncio.Event()
         self._http: uvicorn.Server | None = None
         self._unfit: EngineError | None = None
 
@@ -111,7 +109,7 @@ class Server:
         token = self.settings.twilio_auth_token
         signatures = Signatures(token.get_secret_value() if token else None, self.public_url)
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
-        collector = BridgeCollector(self.switchboard, self.journal)
+        collector = BridgeCollector(self.switchboard, self.journal, self.afterwards.metrics)
         calls = TwilioCalls(_twilio_client(self.settings))
         app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio, calls))
         app.include_router(sip_routes(self.switchboard, self.book, _sip_settings(self.settings)))
@@ -159,8 +157,7 @@ class Server:
             self._http.should_exit = True
 
     async def _start(self, when_ready: Callable[[Server], Awaitable[None]] | None) -> None:
-        await asyncio.to_thread(self.store.rebuild, self.settings.data_dir)
-        self._indexed.set()
+        self.afterwards.begin(await asyncio.to_thread(self.store.rebuild, self.settings.data_dir))
         await asyncio.to_thread(_make_ready_for_calls)
         try:
             await self.engine.ready()
@@ -182,18 +179,17 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
-        """The engine's supervisor, the personas' watch, the deleting of old calls: for as long as the server runs."""
+        """The engine's supervisor, the personas' watch, what is done after calls: for as long as the server runs."""
         engine = asyncio.create_task(self.engine.run())
         watch = asyncio.create_task(self._watch_personas())
-        expiry = asyncio.create_task(self._expire())
         try:
             yield
         finally:
             await self.switchboard.stop()
+            await self.afterwards.end()
             watch.cancel()
-            expiry.cancel()
             self.engine.stop()
-            await asyncio.gather(engine, watch, expiry, return_exceptions=True)
+            await asyncio.gather(engine, watch, return_exceptions=True)
             self.journal.close(JOURNAL_SECONDS)
             self.store.close()
             self.socket.close()
@@ -201,10 +197,6 @@ class Server:
     async def _watch_personas(self) -> None:
         await self.engine.ready()
         await self.book.watch()
-
-    async def _expire(self) -> None:
-        await self._indexed.wait()
-        await self.retention.run()
 
     async def _wind_down(self, http: uvicorn.Server, starting: asyncio.Task[None]) -> None:
         if self.switchboard.draining:  # the second signal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 class BridgeCollector(Collector):
     """Reads the switchboard, the engine process and the journal."""
 
-    def __init__(self, switchboard: Switchboard, journal: Journal) -> None:
-        """Nothing is read before `collect`."""
-        self._switchboard, self._journal = switchboard, journal
+    def __init__(
+        self, switchboard: Switchboard, journal: Journal, more: Callable[[], Iterable[Metric]] = lambda: ()
+    ) -> None:
+        """Nothing is read before `collect`; `more` gives what stands behind these."""
+        self._switchboard, self._journal, self._more = switchboard, journal, more
         self._process = psutil.Process()
 
     def collect(self) -> Iterable[Metric]:
@@ -100,6 +102,7 @@ class BridgeCollector(Collector):
             "Transcript lines that wait for the disk.",
             value=self._journal.counters.waiting_bytes,
         )
+        yield from self._more()
 
 
 def _queue(queue: CallQueue[Ticket]) -> Iterable[Metric]:

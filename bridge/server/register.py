@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bridge.call.parting import Outcome
 from bridge.call.session import CallSession
@@ -43,6 +43,26 @@ MAX_LIVE_RECORDS: Final = 20_000
 """Records of one call kept in memory for those who watch it live: hours of talk."""
 
 
+class Watcher(Protocol):
+    """Is told of every call, and must not raise nor wait: see `bridge.server.aftercall`."""
+
+    def wrote(self, live: LiveCall, record: Record) -> None:
+        """A record was added, as it stands in the file."""
+
+    def over(self, live: LiveCall) -> None:
+        """The record of a call is complete, on the disk and in the index."""
+
+
+class Nobody:
+    """The watcher where nobody wants to know."""
+
+    def wrote(self, live: LiveCall, record: Record) -> None:
+        """Nothing."""
+
+    def over(self, live: LiveCall) -> None:
+        """Nothing."""
+
+
 @dataclass(slots=True)
 class LiveCall:
     """A call in progress, or just over, as others may look at it.
@@ -56,6 +76,7 @@ class LiveCall:
     recording: str | None
     log: CallLog
     entered: asyncio.Future[Any]
+    watcher: Watcher
     session: CallSession | None = None
     records: list[Record] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -95,6 +116,7 @@ class LiveCall:
         for written in self.log.write(record):
             if len(self.records) < MAX_LIVE_RECORDS or isinstance(written, Ended):
                 self.records.append(written)
+            self.watcher.wrote(self, written)
         self.signal()
 
     def signal(self) -> None:
@@ -116,8 +138,11 @@ class PastCall:
 class Register:
     """Owner of the records of all calls."""
 
-    def __init__(self, journal: Journal, store: CallStore, data_dir: Path, engine: str) -> None:
+    def __init__(
+        self, journal: Journal, store: CallStore, data_dir: Path, engine: str, watcher: Watcher | None = None
+    ) -> None:
         """`engine` is the name that headers give."""
+        self._watcher = watcher or Nobody()
         self.data_dir = data_dir
         self.live: dict[str, LiveCall] = {}
         self.ended: dict[str, int] = {}
@@ -169,7 +194,7 @@ class Register:
         header = call_log.header  # as written: with REDACT its numbers are masked
         # A busy database must not delay the greeting.
         entered = asyncio.create_task(asyncio.to_thread(self._store.begin, header, transcript, recording))
-        return LiveCall(ticket, transcript, recording, call_log, entered, records=[header])
+        return LiveCall(ticket, transcript, recording, call_log, entered, self._watcher, records=[header])
 
     def close(self, live: LiveCall, outcome: Outcome) -> None:
         """Close the record, beside whatever else goes on; `settle` waits for it."""
@@ -188,6 +213,7 @@ class Register:
         if not done:
             log.error("call %s: the end of its transcript still waits for the disk", live.ticket.call_id)
         self.live.pop(live.ticket.call_id, None)
+        self._watcher.over(live)
         log.info("call %s: ended: %s", live.ticket.call_id, outcome.how)
 
     def never_held(self, ticket: Ticket, outcome: Outcome, problem: str = "") -> None:
@@ -212,6 +238,7 @@ class Register:
         await live.entered
         live.log.close()
         await asyncio.to_thread(self._store.finish, live.ticket.call_id, tuple(live.records))
+        self._watcher.over(live)
         log.info("call %s: ended before it began: %s", live.ticket.call_id, outcome.how)
 
     def note(self, carrier_id: str, record: Record) -> bool:

@@ -40,11 +40,15 @@ class NoSuchCallError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What `rebuild` did: the calls it entered, those it found interrupted, the files that are no transcripts."""
+    """What `rebuild` did: the calls it entered, those it found interrupted, the files that are no transcripts.
+
+    `cut_off` are the transcripts of calls that the index had for unfinished, and that were interrupted.
+    """
 
     entered: int
     interrupted: int
     unreadable: tuple[str, ...]
+    cut_off: tuple[str, ...] = ()
 
 
 class CallStore:
@@ -178,7 +182,7 @@ class CallStore:
         """
         known = {entry.transcript: entry for entry in self.list() if entry.call_id not in live}
         entered = interrupted = 0
-        unreadable = []
+        unreadable, cut_off = [], []
         names = {path.relative_to(data_dir).as_posix() for path in (data_dir / "calls").glob("*/*.jsonl")}
         open_rows = {name for name, entry in known.items() if entry.ended_how is None}
         for name in sorted(names - known.keys() | open_rows):
@@ -191,7 +195,9 @@ class CallStore:
             self._save(entry)
             entered += 1
             interrupted += entry.ended_how == INTERRUPTED
-        return Rebuilt(entered, interrupted, tuple(unreadable))
+            if entry.ended_how == INTERRUPTED and name in open_rows:
+                cut_off.append(name)
+        return Rebuilt(entered, interrupted, tuple(unreadable), tuple(cut_off))
 
     def _try_save(self, entry: CallEntry) -> bool:
         try:

@@ -181,6 +181,12 @@ class CarrierReport(msgspec.Struct, frozen=True, tag_field="type", tag="carrier"
     code: str = ""
 
 
+class Summary(msgspec.Struct, frozen=True, tag_field="type", tag="summary"):
+    """One paragraph on the call, written by a language model after its end: it follows `ended`."""
+
+    text: str
+
+
 class Ended(msgspec.Struct, frozen=True, tag_field="type", tag="ended"):
     """How the call ended; only what the carrier tells later follows.
 
@@ -206,6 +212,7 @@ Record = (
     | RecordingRecord
     | Problem
     | CarrierReport
+    | Summary
     | Ended
 )
 

@@ -35,6 +35,7 @@ from bridge.transcript.records import (
     Problem,
     Record,
     RecordingRecord,
+    Summary,
     VerdictRecord,
 )
 
@@ -198,6 +199,8 @@ class Redactor:
                 return (*self._expired(record.at_ms), record)
             case CarrierReport():
                 return (record,)
+            case Summary():
+                return (msgspec.structs.replace(record, text=mask(record.text)),)
             case Call():
                 number = mask(record.from_number)
                 key = self._pseudonym(record.from_number) if number != record.from_number else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bridge.transcript.records import Call, CarrierReport, Ended, Problem, Record
+from bridge.transcript.records import Call, CarrierReport, Ended, Problem, Record, Summary
 from bridge.transcript.turns import gate, turns
 
 
@@ -14,7 +14,8 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
     """The call as an object of plain JSON values.
 
     `ended` is one of `bridge.transcript.records.How`, or none while there is no end; `seconds` is then how far the
-    records reach. `turns` holds what was heard, `unheard` what the agent was kept from saying, `gate` the verdicts.
+    records reach. `turns` holds what was heard, `unheard` what the agent was kept from saying, `gate` the verdicts,
+    `summary` a paragraph on the call, if there is one.
     """
     call = next((record for record in records if isinstance(record, Call)), None)
     ended = next((record for record in reversed(records) if isinstance(record, Ended)), None)
@@ -47,6 +48,7 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
             for record in records
             if isinstance(record, CarrierReport)
         ],
+        "summary": next((record.text for record in reversed(records) if isinstance(record, Summary)), None),
         "counters": ended.counters if ended else {},
     }
 

@@ -28,6 +28,7 @@ from bridge.transcript.records import (
     Reading,
     Record,
     RecordingRecord,
+    Summary,
     VerdictRecord,
     write,
 )
@@ -230,6 +231,14 @@ def test_a_recording_that_was_refused_is_shown() -> None:
     assert shown == [
         "  0:03.0          [recording from here on]",
         "  0:04.0          [the caller refused: the recording was deleted]",
+    ]
+
+
+def test_a_summary_stands_at_the_end() -> None:
+    shown = [str(line) for line in lines(Reading((END, Summary("They asked\x1b[2J for bread."))))]
+    assert shown[-2:] == [
+        "  0:00.0  summary They asked [2J for bread.",
+        "  0:10.0          [caller_hung_up: the caller hung up]",
     ]
 
 

@@ -23,6 +23,7 @@ from bridge.transcript.records import (
     Problem,
     Record,
     RecordingRecord,
+    Summary,
     VerdictRecord,
     encode,
 )
@@ -280,6 +281,7 @@ def test_every_kind_of_record_is_masked_wherever_it_holds_what_was_said() -> Non
         AskedRecord("transfer", "key", 4),
         PersonRecord("completed", 4, 30),
         RecordingRecord("began", 5),
+        Summary(f"The caller left {number}."),
         Problem("the recording ended early", 5),
         CarrierReport("completed", "2026-01-31", 12),
         Ended("idle", "silence", "2026-01-31", 1.0),

@@ -15,9 +15,7 @@ from bridge.audio import mulaw
 from bridge.audio.resample import Resampler
 from bridge.engine import weights
 from bridge.engine.cascade.answer import learn_intents
-from bridge.engine.cascade.llm import Llm
 from bridge.engine.cascade.opening import Opening, make_opening
-from bridge.engine.cascade.settings import LlmSettings
 from bridge.engine.cascade.slot import Slot
 from bridge.engine.cascade.thought import Tools
 from bridge.engine.cascade.voice import Voice
@@ -25,6 +23,7 @@ from bridge.engine.embedding import load_embedder
 from bridge.engine.hearing.recogniser import Recogniser
 from bridge.engine.hearing.voice_activity import Silero
 from bridge.engine.interface import Frame, Memory, Seat
+from bridge.engine.llm import Llm, LlmSettings
 from bridge.facts.errors import EngineFullError
 from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.gate.sentences import split

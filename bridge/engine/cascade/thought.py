@@ -14,17 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge.engine.cascade.answer import Answer, Knowledge, Memory, Role, answer, directive, reply_to
-from bridge.engine.cascade.llm import Llm, LlmError, messages_for
 from bridge.engine.cascade.mouth import Utterance
 from bridge.engine.cascade.voice import Voice
 from bridge.engine.embedding import Embedder
 from bridge.engine.hearing.recogniser import Recogniser
 from bridge.engine.hearing.voice_activity import Samples
+from bridge.engine.llm import Llm, LlmError, Message
 from bridge.facts.speech import Verdict, Wish
 from bridge.gate.rules import Hit, Rules
 from bridge.gate.scope import Scope
 from bridge.gate.sentences import Splitter, split
 from bridge.gate.topic import Review, TopicGate
+from bridge.persona.prompt import llm_prompt
+from bridge.persona.schema import Persona
 
 log = logging.getLogger(__name__)
 
@@ -218,3 +220,9 @@ def _join(first: str, second: str) -> str:
 
 def _remember(memory: Memory, role: Role, text: str) -> Memory:
     return replace(memory, history=(*memory.history, (role, text))[-_HISTORY:])
+
+
+def messages_for(persona: Persona, memory: Memory, text: str) -> list[Message]:
+    """The persona as system prompt, what was said so far, and the caller's words."""
+    said = [{"role": role, "content": content} for role, content in memory.history]
+    return [{"role": "system", "content": llm_prompt(persona)}, *said, {"role": "user", "content": text}]

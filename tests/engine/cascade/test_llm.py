@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.engine.cascade.answer import Memory
-from bridge.engine.cascade.llm import Llm, LlmError, messages_for, without_reasoning
-from bridge.engine.cascade.settings import LlmSettings
+from bridge.engine.cascade.thought import messages_for
+from bridge.engine.llm import Llm, LlmError, LlmSettings, without_reasoning
 from bridge.facts.errors import EngineError
 from bridge.persona.prompt import llm_prompt
 from bridge.persona.schema import Allowed

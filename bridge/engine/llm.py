@@ -9,16 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import httpx
 import msgspec
 
-from bridge.engine.cascade.answer import Memory
-from bridge.engine.cascade.settings import LlmSettings
 from bridge.facts.errors import EngineError
-from bridge.persona.prompt import llm_prompt
-from bridge.persona.schema import Persona
 
 _TIMEOUT: Final = httpx.Timeout(connect=3.0, read=8.0, write=3.0, pool=3.0)
 """Seconds. `read` bounds the wait for the first word and between words: a caller hears silence that long."""
@@ -33,6 +30,18 @@ _RATE_LIMITED: Final = 429
 
 Problem = Literal["failed", "loading", "busy"]
 Message = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LlmSettings:
+    """An OpenAI-compatible endpoint. `base_url` ends before `/chat/completions`, as in `http://127.0.0.1:8000/v1`."""
+
+    base_url: str
+    model_id: str = "default"
+    api_key: str | None = field(default=None, repr=False)
+    temperature: float = 0.3
+    top_p: float = 0.9
+    max_tokens: int = 200
 
 
 class LlmError(Exception):
@@ -156,9 +165,3 @@ def _pieces(lines: Iterator[str]) -> Iterator[str]:
         for choice in _chunks.decode(data).choices[:1]:
             if choice.delta.content:
                 yield choice.delta.content
-
-
-def messages_for(persona: Persona, memory: Memory, text: str) -> list[Message]:
-    """The persona as system prompt, what was said so far, and the caller's words."""
-    said = [{"role": role, "content": content} for role, content in memory.history]
-    return [{"role": "system", "content": llm_prompt(persona)}, *said, {"role": "user", "content": text}]
