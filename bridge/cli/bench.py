@@ -45,6 +45,13 @@ class WeightKind(StrEnum):
     FP8 = "fp8"
 
 
+class KeyKind(StrEnum):
+    """The choices of the setting KV."""
+
+    BF16 = "bf16"
+    FP8 = "fp8"
+
+
 @app.command()
 def audio(
     rounds: Annotated[int, typer.Option(min=10, help="Repetitions of each measurement.")] = 2000,
@@ -108,18 +115,26 @@ def engine(
     ] = None,
     fill: Annotated[str, typer.Option(help="Shares of the window that the calls have filled.")] = "0.2,1.0",
     weights: Annotated[WeightKind, typer.Option(help="How the temporal weights are held.")] = WeightKind.BF16,
+    kv: Annotated[KeyKind, typer.Option(help="How keys and values are held.")] = KeyKind.BF16,
+    graphs: Annotated[bool, typer.Option(help="Whether a GPU's steps are captured as CUDA graphs.")] = True,
+    hold: Annotated[
+        float, typer.Option(min=0, metavar="MINUTES", help="Then hold the most calls that are in time for so long.")
+    ] = 0.0,
     seconds: Annotated[float, typer.Option(min=0, help="Time for each measurement; at least 10 ticks.")] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure the tick of the PersonaPlex engine, one 80 ms frame of all calls, by the number and length of calls.
 
     No download is needed: without --model the weights are random. Times stand beside the limit that the memory sets:
-    the bytes that a tick must read, at the device's bandwidth (of a known GPU from its data sheet, otherwise measured
-    by copying).
+    the bytes that a tick must read, at the device's bandwidth, which is measured by copying. With --hold, ticks are
+    then made in real time, one each 80 ms, for so many minutes: first by the most calls of --slots whose p99 is in
+    time, and where one of their ticks is late, by the next fewer.
 
     Examples:
 
         callbridge bench engine --random full --device cuda --slots 1,8,32,64
+
+        callbridge bench engine --random full --device cuda --slots 48,56,64,72 --fill 1.0 --hold 10
 
         callbridge bench engine --random tiny --device cpu --seconds 2 --json
     """
@@ -128,7 +143,8 @@ def engine(
     settings = load_settings(device=device)
     with personaplex():
         from bridge.engine.personaplex.device import choose_device
-        from bridge.engine.personaplex.pace import measure, model_to_measure
+        from bridge.engine.personaplex.pace import Measurement, measure, model_to_measure
+        from bridge.engine.personaplex.packing import Keys
         from bridge.engine.personaplex.quantise import Weights
 
         where = choose_device(settings.device)
@@ -143,12 +159,9 @@ def engine(
             task = progress.add_task("measuring", total=None)
             bench = measure(
                 measured,
-                name=model.name if model else size.value,
-                weights=Weights(weights.value),
-                slots=counts,
-                fills=fills,
-                seconds=seconds,
-                on_point=lambda done, total: progress.update(task, completed=done, total=total),
+                model.name if model else size.value,
+                Measurement(counts, fills, seconds, hold, Weights(weights.value), Keys(kv.value), graphs),
+                lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
             )
     if as_json:
         typer.echo(json.dumps(bench.as_dict(), indent=1))
@@ -157,9 +170,11 @@ def engine(
 
 
 def _show(bench: Bench) -> None:
-    title = f"{bench.model} model, {bench.weights}, on {bench.device}; ms"
+    title = f"{bench.model} model, {bench.weights}, keys {bench.kv}, on {bench.device}; ms"
     parts = list(bench.points[0].parts_ms)
-    table = Table("Calls", "Fill", "Tick p50", "p99", *parts, "Launches", "KV, MB", "Limit", "× limit", title=title)
+    table = Table("Calls", "Fill", "Tick p50", "p99", *parts, title=title)
+    for heading in ("Launches", "KV, MB", "MB", "Limit", "× limit"):
+        table.add_column(heading)
     for point in bench.points:
         table.add_row(
             str(point.slots),
@@ -167,8 +182,9 @@ def _show(bench: Bench) -> None:
             f"{point.tick_ms_p50:.2f}",
             f"{point.tick_ms_p99:.2f}",
             *(f"{point.parts_ms[part]:.2f}" for part in parts),
-            "–" if point.launches is None else str(point.launches),
+            str(point.launches) if point.launches == point.kernels else f"{point.launches} ({point.kernels})",
             f"{point.kv_bytes / 1e6:.1f}",
+            f"{point.memory_bytes / 1e6:.0f}",
             f"{point.bound_ms:.3g}",
             f"{point.ratio:.1f}",
         )
@@ -176,8 +192,13 @@ def _show(bench: Bench) -> None:
     console.print(table)
     for slots, fill in bench.left_out:
         console.print(f"Not measured, for want of memory: {slots} calls with windows filled to {fill:g}.")
+    sheet = f" ({bench.data_sheet_gb_per_s:,.0f} by its data sheet)" if bench.data_sheet_gb_per_s else ""
+    console.print(f"Memory, by copying: {bench.bandwidth_gb_per_s:,.0f} GB/s{sheet}.")
     largest = bench.largest_in_time
     console.print(f"Most calls whose p99 stays under {bench.budget_ms:g} ms: {'none' if largest is None else largest}.")
+    for held in bench.held:
+        how = f"tick {held.ticks} was late" if held.late else f"{held.ticks} ticks, none late"
+        console.print(f"{held.slots} calls for {held.minutes:g} minutes: {how}; the longest {held.longest_ms:.1f} ms.")
 
 
 def _numbers(option: str, text: str, kind: type[Number], most: Number) -> list[Number]:

@@ -35,7 +35,10 @@ def test_a_tick_is_timed_beside_the_memorys_limit(weights: str) -> None:
         moved = size.moved + point["slots"] * point["fill"] * size.window
         assert point["bound_ms"] == pytest.approx(moved / bench["bandwidth_gb_per_s"] / 1e6)
         assert point["ratio"] == pytest.approx(point["tick_ms_p50"] / point["bound_ms"])
-        assert point["launches"] is None  # only a GPU has any
+        assert 500 < point["launches"] == point["kernels"] < 5000
+        assert point["graphs"] == 0  # only a GPU has any
+        assert point["memory_bytes"] > 1e7
+    assert (bench["held"], bench["largest_held"]) == ([], None)
     assert points[3]["kv_bytes"] == 2 * points[1]["kv_bytes"] == 2 * size.window
     assert points[0]["kv_bytes"] < points[1]["kv_bytes"]
 
@@ -49,13 +52,25 @@ def test_most_calls_in_time_is_told_at_the_end_of_the_table() -> None:
 
 def test_most_calls_in_time_are_those_that_are_in_time_at_every_fill() -> None:
     def point(slots: int, fill: float, p99: float) -> Pace:
-        return Pace(slots, fill, 10, p99, p99, p99, {}, None, 0, 0, 1.0, p99)
+        return Pace(slots, fill, 10, p99, p99, p99, {}, 1, 1, 0, 0, 0, 1.0, p99)
 
     def largest(*points: Pace) -> int | None:
-        return Bench("CPU", "tiny", "bf16", "float32", "", 1.0, "", 80.0, points, ()).largest_in_time
+        return Bench("CPU", "tiny", "bf16", "bf16", "float32", "", 1.0, None, 80.0, points, (), ()).largest_in_time
 
     assert largest(point(1, 0.2, 10), point(1, 1, 20), point(8, 0.2, 60), point(8, 1, 81)) == 1
     assert largest(point(1, 1, 90)) is None
+
+
+def test_calls_are_held_in_real_time_and_the_most_is_told() -> None:
+    arguments = [*QUICK, "--slots", "1,2", "--fill", "0.5", "--hold", "0.01", "--kv", "fp8", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, (result.output, result.exception)
+    bench = json.loads(result.stdout)
+    assert bench["kv"] == "fp8"
+    assert bench["held"][0]["slots"] == 2  # the most that are in time are tried first
+    if not bench["held"][0]["late"]:
+        assert bench["held"][0]["ticks"] == 8
+        assert bench["largest_held"] == 2
 
 
 def test_a_snapshot_is_measured_too() -> None:
@@ -87,4 +102,6 @@ def test_the_published_size_runs_on_a_gpu() -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, (result.output, result.exception)
     (point,) = json.loads(result.stdout)["points"]
-    assert point["memory_bytes"] > 15e9 and point["launches"] > 0
+    assert point["memory_bytes"] > 15e9
+    assert point["graphs"] > 4
+    assert 0 < point["launches"] < 100 < point["kernels"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ Samples = NDArray[np.float32]
 
 PARTS = ("encode", "temporal", "gate", "depformer", "decode")
 """The parts of a step, in order; `decode` ends with the sound on the host."""
+
+BEGIN: Final = "begin"
+"""Told before the first part."""
 
 
 class NoRoomError(PersonaPlexError):
@@ -95,8 +98,8 @@ class Runtime:
         """keep_prompt: voice and persona stay in the window however long a call lasts; otherwise they slide out of it
         with the rest (240 s at the published size). sizes: numbers of slots that a step may compute, by default the
         powers of two up to all of them. most_pages, at_once, keys: the memory of all windows, see `PagedWindow`.
-        graphs: capture them where there is a GPU; `record` captures in another way. on_part: told the name of each of
-        `PARTS` once it is launched."""
+        graphs: capture them where there is a GPU; `record` captures in another way. on_part: told `BEGIN`, then
+        the name of each of `PARTS` once it is launched."""
         codec, language = model.config.mimi, model.config.lm
         if (codec.num_codebooks, codec.quantizer.bins) != (language.codebooks, language.card):
             raise WeightsError(
@@ -236,6 +239,7 @@ class Runtime:
             if fresh:
                 self._first_words(size, fresh, gate)
                 self._fresh -= fresh
+            self._on_part(BEGIN)
             self._grow(frames)
             machine.pcm.put(pcm)
             machine.run.put(self._runs(frames))
