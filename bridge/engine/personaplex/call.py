@@ -1,8 +1,8 @@
 """One call: which text its agent may say next, and what each frame means to the call.
 
 For every frame the model offers its next text tokens, and `rule` decides, before any sound of them exists. In this
-order: silence, where the call is about to end or a refusal to begin; a line that is to be said; what the topic gate
-lets pass of what the model wants.
+order: silence, where the call is about to end or a refusal to begin; a line that is to be said; a refusal, where what
+was said before has left the allowed topics; what the topic gate lets pass of what the model wants.
 Decisions run one frame ahead of the sound: each waits in `_decided` until its frame is there, and with it in `_held`
 for as many frames as the persona's gate holds back. Where the gate takes over, what has not been delivered is dropped.
 """
@@ -20,15 +20,17 @@ import numpy as np
 from bridge.engine.hearing.scribe import Listener
 from bridge.engine.interface import Frame
 from bridge.engine.personaplex.config import PAD
+from bridge.engine.personaplex.meaning import Judge, Strayed
 from bridge.engine.personaplex.runtime import Offer, Ruling, Samples, Spoken
 from bridge.engine.personaplex.script import Script, words_of
 from bridge.engine.personaplex.tokeniser import TextStream, Tokeniser
 from bridge.facts.formats import FRAME_MS
-from bridge.facts.speech import AgentFrame, Verdict, Wish
+from bridge.facts.speech import AgentFrame, CallerText, Verdict, Wish
 from bridge.gate.begun import begun, tail
 from bridge.gate.rules import Pattern
+from bridge.gate.scope import Watch
 from bridge.gate.tokens import Choice, TokenGate
-from bridge.gate.topic import topic_gate
+from bridge.gate.topic import Review, topic_gate
 from bridge.gate.vocabulary import Vocabulary
 from bridge.persona.schema import Persona
 
@@ -39,6 +41,9 @@ _SPEECH_LEVEL: Final = 0.01
 
 _PAUSE_FRAMES: Final = 15
 """Frames without text, 1.2 s, after which text is a new utterance."""
+
+_SOUGHT: Final = 20
+"""Letters by which a sentence is found again in what was told."""
 
 _HUSH: Final = 3
 """Positions of silence before a refusal. A frame's acoustic codes follow a position later: two frames are silent."""
@@ -69,12 +74,14 @@ class Call:
         tokeniser: Tokeniser,
         listener: Listener | None,
         *,
+        judge: Judge | None = None,
         resumed: bool = False,
         notice: str = "",
     ) -> None:
         """Begin with `notice`, consent notice and greeting, or with the line that goes on with another process's call.
 
-        Once `notice` has been said, `record` is wished for. `listener` hears the caller's words, if anybody wants them.
+        Once `notice` has been said, `record` is wished for. `listener` hears the caller's words, if anybody wants them;
+        `judge` tells whether what is said keeps to the persona's topics, if it names any.
         """
         self._persona = persona
         self._rules = vocabulary.rules
@@ -85,6 +92,8 @@ class Call:
         self._gate = TokenGate(vocabulary, topic, PAD, hold=held, insistence=insistence)
         self._caller_speaking = False
         self._listener = listener
+        self._judge = judge
+        self._watch, self._watched = Watch(), 0  # of which utterance
         self._line: Script | None = None
         self._next_line: tuple[str, Script] | None = None
         self._hush = 0  # positions of silence still to come
@@ -129,12 +138,17 @@ class Call:
                 self._drop(1)
             self._gate.spoke(text)
             self._begin(line)
+        strayed = self._judge.take() if self._judge else None
         if self._line is not None:
             return self._recite(self._line, offer.tokens[0])
+        if strayed is not None and (strayed.speaker == "caller" or strayed.turn == self._turn):
+            self._leave_topic(strayed)
+            return _silence()
         return self._speak(offer)
 
     def _begin(self, line: Script) -> None:
         self._line = line
+        self._watch.restart()
         self._pause = _PAUSE_FRAMES  # so that its first word begins an utterance
 
     def _recite(self, line: Script, offered: int) -> tuple[Ruling, _Decided]:
@@ -158,7 +172,18 @@ class Call:
         return Ruling(choice.token), self._said(self._stream.feed(choice.token))
 
     def _said(self, text: str) -> _Decided:
-        return _Decided(text, self._turn_of(text))
+        turn = self._turn_of(text)
+        if self._judge is not None:
+            self._have_judged(self._judge, text, turn)
+        return _Decided(text, turn)
+
+    def _have_judged(self, judge: Judge, text: str, turn: int) -> None:
+        if turn != self._watched:
+            self._watched = turn
+            self._watch.restart()
+        sentence = self._watch.feed(text)
+        if sentence is not None:
+            judge.ask("agent", sentence, turn)
 
     def _refuse(self, choice: Choice) -> None:
         """Drop what the gate says has not been heard and must not be; say the refusal, after a silence.
@@ -170,8 +195,23 @@ class Call:
         at_ms = (self._frames + len(self._held) + len(self._decided) - choice.drop) * FRAME_MS
         told = self._told + "".join(decided.text for decided in self._waiting() if not decided.dropped)
         before = begun(self._rules, choice.stopped.phrase, told, unheard)
-        review = self._gate.take_over(choice.stopped, at_ms, unheard, before)
-        self._report(review.verdict, choice.drop)
+        self._say_instead(self._gate.take_over(choice.stopped, at_ms, unheard, before), choice.drop)
+
+    def _leave_topic(self, strayed: Strayed) -> None:
+        """Refuse, at this token, what was judged meanwhile: what has not been delivered of it is dropped."""
+        waiting = self._waiting()
+        ours = [at for at, decided in enumerate(waiting, 1) if decided.ours or decided.dropped]
+        count = len(waiting) - max(ours, default=0)
+        unheard = self._drop(count)
+        at_ms = (self._frames + len(waiting) - count) * FRAME_MS
+        told = self._told + "".join(decided.text for decided in self._waiting() if not decided.dropped)
+        before = told[found:] if (found := told.rfind(strayed.stray.sentence[:_SOUGHT])) >= 0 else ""
+        before = before if strayed.speaker == "agent" else ""
+        self._say_instead(self._gate.leave_topic(strayed.stray, strayed.speaker, at_ms, unheard, before), count)
+
+    def _say_instead(self, review: Review, dropped: int) -> None:
+        """Say the refusal, after a silence; so many frames were dropped for it."""
+        self._report(review.verdict, dropped)
         self._hush = _HUSH - 1
         self._begin(Script(words_of(self._tokeniser, review.text), review.wish))
 
@@ -238,7 +278,7 @@ class Call:
             pcm=b"" if sound is None or silent else sound.tobytes(),
             text=text,
             turn=decided.turn,
-            caller=self._listener.take() if self._listener else (),
+            caller=self._words(),
             caller_speaking=self._caller_speaking,
             agent_speaking=decided.ours
             or self._line is not None
@@ -247,6 +287,14 @@ class Call:
             flush=decided.verdict is not None,
             wish=self._ending if self._failed else decided.wish,
         )
+
+    def _words(self) -> tuple[CallerText, ...]:
+        """What the caller has been understood to say; it is judged, too."""
+        words = self._listener.take() if self._listener else ()
+        if self._judge is not None:
+            for said in words:
+                self._judge.ask("caller", said.text, self._turn)
+        return words
 
     # -- what the bridge asks for
 
@@ -263,6 +311,8 @@ class Call:
         """The call is over."""
         if self._listener is not None:
             self._listener.close()
+        if self._judge is not None:
+            self._judge.close()
 
 
 def _silence() -> tuple[Ruling, _Decided]:

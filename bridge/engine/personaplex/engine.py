@@ -23,6 +23,7 @@ from bridge.engine.hearing.scribe import Scribe
 from bridge.engine.interface import Frame, Memory, Seat
 from bridge.engine.personaplex.call import Call
 from bridge.engine.personaplex.config import PAD, PersonaPlexError, Sampling
+from bridge.engine.personaplex.meaning import Meaning
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.packing import Keys
 from bridge.engine.personaplex.runtime import NoRoomError, Offer, Ruling, Runtime
@@ -34,6 +35,7 @@ from bridge.facts.errors import EngineError, EngineFullError
 from bridge.facts.formats import FRAME_MS, MODEL_FRAME
 from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.gate.rules import compile_rules
+from bridge.gate.scope import Scope
 from bridge.gate.vocabulary import Vocabulary
 from bridge.persona.prompt import model_prompt
 from bridge.persona.schema import Persona
@@ -62,6 +64,7 @@ class _Prepared:
     snapshot: Snapshot
     vocabulary: Vocabulary
     sampling: Sampling
+    scope: Scope | None
 
 
 class PersonaPlexEngine:
@@ -105,6 +108,7 @@ class PersonaPlexEngine:
         self._lock = threading.Lock()  # guards what stands above
         self._calls: dict[int, Call] = {}
         self._scribe = scribe
+        self._meaning = Meaning()
         with torch.inference_mode():
             on_gpu = model.device.type == "cuda"
             self._runtime = Runtime(model, slots, most_pages=most_pages, at_once=on_gpu, keys=keys, graphs=graphs)
@@ -156,6 +160,7 @@ class PersonaPlexEngine:
             prepared.vocabulary,
             self._tokeniser,
             listener,
+            judge=self._meaning.judge(prepared.scope) if prepared.scope else None,
             resumed=bool(seat.recollection),
             notice=seat.recording_notice,
         )
@@ -191,6 +196,7 @@ class PersonaPlexEngine:
             self.close(slot)
         if self._scribe is not None:
             self._scribe.shutdown()
+        self._meaning.shutdown()
 
     def _rule(self, offered: Mapping[int, Offer]) -> dict[int, Ruling]:
         return {slot: self._calls[slot].rule(offer) for slot, offer in offered.items()}
@@ -235,7 +241,7 @@ class PersonaPlexEngine:
         assert voice is not None
         text = model_prompt(persona, self._closing_tag, recollection)
         prompt = _Prompt(voice, voice.stat().st_mtime_ns, text)
-        return _Prepared(prompt, self._snapshot(prompt), vocabulary, sampling)
+        return _Prepared(prompt, self._snapshot(prompt), vocabulary, sampling, self._meaning.scope(persona))
 
     def _snapshot(self, prompt: _Prompt) -> Snapshot:
         """The prompt taken in, unless a persona with the same one has been prepared."""

@@ -16,7 +16,7 @@ from bridge.engine.personaplex.random_model import random_model, tiny_config
 from bridge.facts.errors import EngineError, EngineFullError
 from bridge.facts.speech import AgentFrame, Said
 from bridge.persona.prompt import model_prompt
-from bridge.persona.schema import BlockedTopic, Gate, Persona, Sampling
+from bridge.persona.schema import Allowed, BlockedTopic, Gate, Persona, Sampling
 
 from .calls import sound
 from .conftest import TINY
@@ -155,6 +155,19 @@ def test_what_the_model_says_of_a_blocked_topic_is_replaced_by_the_refusal(engin
     assert gated[at].flush and gated[at].verdicts[0].phrase == word
     assert [frame.pcm for frame in gated[:at]] == [frame.pcm for frame in free[:at]]
     assert "I can't talk about that." in said(gated[at:])
+
+
+def test_a_model_that_babbles_leaves_the_allowed_topics_and_is_stopped(engine: PersonaPlexEngine) -> None:
+    persona = PERSONA.model_copy(update={"allowed": Allowed(topics=("hats",), refusal="I only know about hats.")})
+    engine.open(0, Seat(persona, 1, caller_transcript=False))
+    frames: list[AgentFrame] = []
+    for heard in sound(0, 140):
+        frames.append(engine.step({0: heard})[0])
+        engine._meaning._pool.submit(lambda: None).result()  # a step here takes less than its 80 ms
+    engine.close(0)
+    at = next(index for index, frame in enumerate(frames) if frame.verdicts)
+    assert frames[at].verdicts[0].topic == "off topic" and frames[at].flush
+    assert said(frames[at:]).startswith("I only know about hats.")
 
 
 def test_personas_differ_in_what_they_say(engine: PersonaPlexEngine) -> None:
