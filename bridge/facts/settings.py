@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bridge.facts.errors import SettingsError
@@ -23,7 +23,22 @@ def _none_if_blank(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _web_address(value: str | None) -> str | None:
+    """An http or https address that paths can be put behind, without a slash at its end."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.username
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        good = False
+    if not good or any(char in "?#" or char.isspace() for char in value):
+        raise ValueError(f"{value!r} must be an address such as https://bridge.example.com, without a query")
+    return value.rstrip("/")
+
+
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_none_if_blank)]
+OptionalAddress = Annotated[str | None, AfterValidator(_web_address), BeforeValidator(_none_if_blank)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_blank)]
 OptionalDays = Annotated[Annotated[int, Field(ge=1, le=36_500)] | None, BeforeValidator(_none_if_blank)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1, le=4096)] | None, BeforeValidator(_none_if_blank)]
@@ -37,7 +52,7 @@ class Settings(BaseSettings):
     # -- where the server listens, and how the world reaches it
     host: str = Field("127.0.0.1", description="Address to listen on. 0.0.0.0 listens on every interface.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on. 0 picks a free one.")
-    public_url: OptionalText = Field(
+    public_url: OptionalAddress = Field(
         None, description="The https:// address under which Twilio reaches this server; signatures are made over it."
     )
     waiting_connections: int = Field(
@@ -88,7 +103,7 @@ class Settings(BaseSettings):
     twilio_auth_token: OptionalSecret = Field(
         None, description="Auth token. When set, every request from Twilio must carry a valid signature."
     )
-    twilio_api_url: OptionalText = Field(
+    twilio_api_url: OptionalAddress = Field(
         None, description="Address of Twilio's REST API, for a proxy or a stand-in. Empty: https://api.twilio.com."
     )
     stream_token_seconds: float = Field(
@@ -160,17 +175,6 @@ class Settings(BaseSettings):
         600.0, ge=0, description="How long running calls may go on after the first Ctrl-C or SIGTERM."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_an_address(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        parts = urlsplit(url)
-        known = parts.scheme in ("https", "http") and parts.hostname
-        if not known or parts.query or parts.fragment or parts.username:
-            raise ValueError("must be an address such as https://bridge.example.com, without a query")
-        return url.rstrip("/")
 
     @property
     def database(self) -> str:
