@@ -3,16 +3,24 @@
 The tiny model has random weights: what it says of its own accord is noise, in sound and in text.
 """
 
+import asyncio
+import os
+import signal
 import wave
 
 import numpy as np
 import pytest
 
+from bridge.caller.carrier import PhoneCall, Step
 from bridge.caller.place import place_call
 from bridge.caller.recording import BUNDLED, load_recording
 from bridge.caller.script import Manners, Script
-from bridge.caller.webhook import Line
+from bridge.caller.ticker import Ticker
+from bridge.caller.webhook import Line, http_client
 from bridge.facts.errors import EngineError
+from bridge.server.apologies import moment
+from bridge.server.journal import read_transcript
+from bridge.transcript.turns import turns
 
 pytest.importorskip("torch", reason="the personaplex engine needs torch")
 
@@ -85,6 +93,46 @@ async def test_a_blocked_word_becomes_the_refusal_and_the_call_ends_as_the_perso
     assert result.clears == 1
     assert spoken(result, "agent")[-1] == "I can't talk about that. Goodbye."
     assert result.ended == "gate_hangup"
+
+
+class Listener:
+    """A caller who says nothing and hangs up when told to."""
+
+    def __init__(self):
+        self.over = False
+
+    def step(self, heard):
+        return Step(hang_up=self.over)
+
+
+@pytest.mark.slow
+async def test_a_call_whose_engine_is_killed_goes_on_with_a_prompt_that_knows_what_was_said(tiny):
+    async with tiny() as server, http_client(server.local_url) as client:
+        listener, ticker = Listener(), Ticker()
+
+        def said():
+            return " ".join(turn.text for live in server.switchboard.live.values() for turn in turns(live.records))
+
+        async def until_said(words):
+            async with asyncio.timeout(60):
+                while words not in said():  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
+        async with ticker.running():
+            call = PhoneCall(Line(server.local_url, persona="shop"), listener, ticker, client)
+            placed = asyncio.create_task(call.run())
+            await until_said("This call is recorded. Corner Shop, hello.")
+            os.kill(int(server.engine.details["pid"]), signal.SIGKILL)
+            await until_said("Thank you for waiting. Where were we?")
+            listener.over = True
+            report = await placed
+        assert report.ended == "caller_hung_up"
+        assert moment("en") in report.heard
+        [entry] = server.store.list()
+        records = read_transcript(server.settings.data_dir, entry.transcript).records
+        assert records[-1].counters["reseats"] == 1
+        heard = [turn.text for turn in turns(records) if turn.heard]
+        assert sum("Corner Shop, hello." in text for text in heard) == 1  # it is not greeted again
 
 
 async def test_a_model_that_is_not_there_is_told_with_what_to_do(tiny, tmp_path):

@@ -171,6 +171,20 @@ async def test_whoever_comes_when_a_slot_is_free_does_not_overtake_those_on_hold
         assert waiting.row.ended_how == "caller_hung_up"
 
 
+async def test_a_slot_whose_caller_never_comes_goes_to_the_next_on_hold(serve, http):
+    async with serve(personas={"shop": HOLD}, slots=1, stream_token_seconds=0.2) as server:
+        await Phone(server, http, "CA1").ring()
+        first, first_path = await on_hold(server, http, "CA2")
+        second, path = await on_hold(server, http, "CA3")
+        await until(lambda: server.switchboard.free == 1)
+        assert (await ask(server, first, first_path))[1][0] == "Connect"
+        path = (await ask(server, second, path))[2]
+        await until(lambda: server.switchboard.free == 1)  # the first one hung up instead
+        assert (await ask(server, second, path))[1][0] == "Connect"
+        await first.over()
+        assert first.row.ended_how == "never_connected"
+
+
 async def test_the_same_question_twice_is_answered_the_same_and_seats_nobody_twice(serve, http):
     async with serve(personas={"shop": HOLD}, slots=1) as server:
         talking = Phone(server, http, "CA1")
