@@ -69,6 +69,21 @@ blocked:
       - cures diabetes
     examples:
       - Is your bread safe for someone with a wheat allergy?
+    # What this topic's refusal says and leads to: redirect (with a question), transfer, hangup, or refuse.
+    # refusal: I'm sorry, I'm not the one to ask about your health.
+    # action: redirect
+    # question: Shall I tell you what is in our bread?
+#  - topic: prices of wedding cakes
+#    numbers:                 # no amount of money within six words of these is ever told
+#      near: [wedding cake*, wedding]
+
+# What the agent may talk about, and nothing else; told by meaning, with a threshold that
+# `callbridge gate calibrate --persona @NAME@ --write` chooses by fifteen and more examples of each kind.
+# allowed:
+#   topics: [bread and cakes, orders, opening hours and the way to the bakery]
+#   examples: [Can I order a birthday cake?]
+#   off_topic_examples: [Who won the match?]
+#   threshold: 0.25
 
 # Said instead, whenever the agent was about to say something blocked or was asked for it.
 refusal: I'm sorry, that's something I can't talk about. Is there anything else I can do for you?
