@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.cli.findings import show_findings
+from bridge.cli.running import health, summary
 from bridge.engine.personaplex.capacity import EFFICIENCY, Forecast, Gpu, forecast
 from bridge.engine.personaplex.device import find_gpus
 from bridge.facts.errors import BridgeError, SettingsError
@@ -30,6 +31,7 @@ from bridge.hub.files import FILES, size_text
 from bridge.persona.load import check_all
 
 WEIGHTS: Final = ("bf16", "int8", "fp8")
+KV: Final = ("bf16", "fp8")
 DATA_BYTES: Final = 1_000_000_000
 """Free space below which the record of calls may soon not be written: 14 hours of stereo recordings need as much."""
 
@@ -111,13 +113,12 @@ def _gpus(settings: Settings, gpus: list[Gpu]) -> Iterator[Finding]:
             else "The cascade engine answers calls on the CPU and needs none.",
         )
     for gpu in gpus:
-        told = {kind: forecast(gpu, kind) for kind in WEIGHTS}
+        told = {kind: forecast(gpu, kind, settings.kv) for kind in WEIGHTS}
         best = max(told.values(), key=lambda one: one.calls)
         chosen = told[settings.weights]
         if chosen.real_time:
-            yield Finding(
-                "gpu", Level.GOOD, f"{gpu.name} can hold {_calls(chosen.calls)} with WEIGHTS={chosen.weights}"
-            )
+            how = f"WEIGHTS={chosen.weights} and KV={chosen.kv}: {_bounds(chosen)}"
+            yield Finding("gpu", Level.GOOD, f"{gpu.name} can hold {_calls(chosen.calls)} with {how}")
             continue
         advice = (
             f"Set WEIGHTS={best.weights}: {_calls(best.calls)} fit."
@@ -207,7 +208,9 @@ def _port(settings: Settings) -> Finding:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        advice = "If it is a bridge that runs already, all is well; otherwise set PORT or HOST."
+        if (told := health(settings)) is not None:
+            return Finding("running bridge", Level.GOOD, f"at {where} {summary(told)}")
+        advice = "End what listens there, or set PORT or HOST."
         return Finding("port", Level.NOTE, f"{where} cannot be taken: {error.strerror}", advice)
     return Finding("port", Level.GOOD, f"{where} is free")
 
@@ -225,6 +228,12 @@ def _reach(settings: Settings) -> Finding:
     return Finding("public address", Level.GOOD, url)
 
 
+def _bounds(told: Forecast) -> str:
+    """What memory and time allow."""
+    time = "of unknown time" if told.by_time is None else f"time for {told.by_time}"
+    return f"memory for {told.by_memory} full windows of {size_text(told.window_bytes)}, {time}"
+
+
 def _calls(count: int) -> str:
     return "1 call" if count == 1 else f"{count} calls at once"
 
@@ -235,12 +244,16 @@ def _gpu_object(gpu: Gpu) -> dict[str, Any]:
         "memoryBytes": gpu.memory,
         "bandwidthBytesPerSecond": gpu.bandwidth,
         "computeCapability": None if gpu.capability is None else ".".join(map(str, gpu.capability)),
-        "forecast": [asdict(one) | {"real_time": one.real_time} for one in _forecasts(gpu)],
+        "forecast": [_forecast_object(one) for one in _forecasts(gpu)],
     }
 
 
+def _forecast_object(one: Forecast) -> dict[str, Any]:
+    return asdict(one) | {"calls": one.calls, "limit": one.limit, "real_time": one.real_time}
+
+
 def _forecasts(gpu: Gpu) -> list[Forecast]:
-    return [forecast(gpu, weights) for weights in WEIGHTS]
+    return [forecast(gpu, weights, kv) for kv in KV for weights in WEIGHTS]
 
 
 def _show(findings: list[Finding], gpus: list[Gpu]) -> None:
@@ -252,7 +265,7 @@ def _show(findings: list[Finding], gpus: list[Gpu]) -> None:
     if gpus:
         console.print(
             f"Computed, not measured: {EFFICIENCY:.0%} of the bandwidth, full windows of 240 s, 80 ms to a step. "
-            "`callbridge bench engine` measures.",
+            "Calls that last less need less. `callbridge bench engine` measures.",
             soft_wrap=True,
         )
 
@@ -260,9 +273,11 @@ def _show(findings: list[Finding], gpus: list[Gpu]) -> None:
 def _gpu_table(gpu: Gpu) -> Table:
     speed = "of unknown bandwidth" if gpu.bandwidth is None else f"{gpu.bandwidth / 1e9:.0f} GB/s"
     table = Table(title=f"{gpu.name}, {size_text(gpu.memory)}, {speed}", title_justify="left", box=None, pad_edge=False)
-    for heading in ("WEIGHTS", "THEIR SIZE", "STEP, 1 CALL", "CALLS", "LIMITED BY"):
+    for heading in ("WEIGHTS", "THEIR SIZE", "KV", "A WINDOW", "STEP, 1 CALL", "CALLS", "BY MEMORY", "BY TIME"):
         table.add_column(heading)
     for one in _forecasts(gpu):
         step = "unknown" if one.step_ms is None else f"{one.step_ms:.1f} ms"
-        table.add_row(one.weights, size_text(one.weights_bytes), step, str(one.calls), one.limit)
+        bounds = str(one.by_memory), "unknown" if one.by_time is None else str(one.by_time)
+        sizes = size_text(one.weights_bytes), one.kv, size_text(one.window_bytes)
+        table.add_row(one.weights, *sizes, step, str(one.calls), *bounds)
     return table

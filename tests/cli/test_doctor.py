@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from bridge.cli.doctor import doctor
+from bridge.engine import messages
 
 PERSONAS = Path(__file__).parents[2] / "personas"
 TINY = Path(__file__).parents[1] / "engine" / "personaplex" / "tiny"
@@ -39,8 +43,13 @@ def run(*arguments: str, **settings: str) -> Result:
     return CliRunner().invoke(app, list(arguments), env=settings)
 
 
+def checks(settings: dict[str, str]) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(run("--json", **settings).stdout)["checks"]
+    return found
+
+
 def levels(**settings: str) -> dict[str, str]:
-    return {check["name"]: check["level"] for check in json.loads(run("--json", **settings).stdout)["checks"]}
+    return {check["name"]: check["level"] for check in checks(settings)}
 
 
 def gpu(home: Path, line: str) -> None:
@@ -71,17 +80,25 @@ def test_a_gpu_is_told_with_the_calls_it_can_hold(home: Path) -> None:
     report = json.loads(run("--json").stdout)
     (found,) = report["gpus"]
     assert (found["name"], found["computeCapability"]) == ("NVIDIA H100 80GB HBM3", "9.0")
-    assert [one["weights"] for one in found["forecast"]] == ["bf16", "int8", "fp8"]
+    kinds = [(one["kv"], one["weights"]) for one in found["forecast"]]
+    assert kinds == [(kv, weights) for kv in ("bf16", "fp8") for weights in ("bf16", "int8", "fp8")]
     assert found["forecast"][0] == {
         "weights": "bf16",
         "weights_bytes": 15375458304,
+        "kv": "bf16",
+        "window_bytes": 1572864000,
         "step_ms": pytest.approx(7.34, abs=0.01),
+        "by_memory": 41,
+        "by_time": 92,
         "calls": 41,
         "limit": "memory",
         "real_time": True,
     }
     text = run().stdout
-    assert "NVIDIA H100 80GB HBM3 can hold 41 calls at once with WEIGHTS=bf16" in text
+    assert "NVIDIA H100 80GB HBM3 can hold 41 calls at once with WEIGHTS=bf16 and KV=bf16: memory for 41 full" in text
+    assert "time for 92" in text
+    packed = run(KV="fp8").stdout
+    assert "KV=fp8: memory for 81 full windows" in packed
     assert "Computed, not measured" in text
 
 
@@ -109,6 +126,22 @@ def test_a_persona_that_cannot_be_used_is_told(home: Path) -> None:
     assert levels()["personas"] == "problem"
     shutil.rmtree(home / "personas")
     assert levels()["personas"] == "note"
+
+
+async def test_a_bridge_that_runs_already_is_told_with_its_calls_and_its_memory(
+    serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(slots=3) as server:
+        settings = {"PORT": str(server.port)}
+        (told,) = [check for check in await asyncio.to_thread(checks, settings) if check["name"] == "running bridge"]
+        assert told["level"] == "good"
+        assert "the echo engine is ready, 0 of 3 calls" in told["text"]
+        beat = messages.Beat(1.0, 1, 1, 0, limit=2, memory_calls=3, kv_used_bytes=1 << 30, kv_reserved_bytes=5 << 30)
+        monkeypatch.setattr(server.engine, "received", lambda *_: None)  # no further one comes
+        server.engine._admit(beat)
+        (told,) = [check for check in await asyncio.to_thread(checks, settings) if check["name"] == "running bridge"]
+        assert "0 of 2 calls; 3 slots, 3 by memory, 2 by the time of steps" in told["text"]
+        assert "keys and values use 1.07 GB of 5.37 GB" in told["text"]
 
 
 def test_a_port_that_is_taken_is_told() -> None:

@@ -79,13 +79,33 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a GPU can do with weights of one kind. `calls` have full windows; `limit` says what allows no more."""
+    """What a GPU can do with weights, and keys and values, of one kind.
+
+    `calls` have full windows (of window_bytes); `limit` says what allows no more: by_memory, or by_time, which is None
+    where the bandwidth is not known.
+    """
 
     weights: str
     weights_bytes: int
+    kv: str
+    window_bytes: int
     step_ms: float | None
-    calls: int
-    limit: str
+    by_memory: int
+    by_time: int | None
+
+    @property
+    def calls(self) -> int:
+        """How many are held."""
+        return self.by_memory if self.by_time is None else min(self.by_memory, self.by_time)
+
+    @property
+    def limit(self) -> str:
+        """Memory or bandwidth."""
+        if self.by_memory < 1:
+            return "memory"
+        if self.by_time is None:
+            return "memory; its bandwidth is not known"
+        return "bandwidth" if self.by_time < self.by_memory else "memory"
 
     @property
     def real_time(self) -> bool:
@@ -158,20 +178,21 @@ def codec_slot(config: MimiConfig) -> int:
     return 2 * transformer.num_layers * 2 * transformer.context * transformer.d_model * 4
 
 
-def forecast(gpu: Gpu, weights: str, config: LMConfig | None = None) -> Forecast:
-    """How many calls fit into the memory, and of them how many into 80 ms at `EFFICIENCY` of the bandwidth."""
+def forecast(gpu: Gpu, weights: str, kv: str = "bf16", config: Config | None = None) -> Forecast:
+    """How many calls fit into the memory, and how many into 80 ms at `EFFICIENCY` of the bandwidth.
+
+    Keys and values of fp8 take half the memory, and are widened for each step.
+    """
+    config = config or Config()
     fp8_units = gpu.capability is not None and gpu.capability >= FP8_UNITS_FROM
-    size = load(config or LMConfig(), weights, fp8_units=fp8_units)
-    fitting = int((gpu.memory * (1 - RESERVED) - size.held - CODEC_BYTES) // size.window)
-    if fitting < 1:
-        return Forecast(weights, size.held, _step_ms(gpu, size, 0), 0, "memory")
-    if gpu.bandwidth is None:
-        return Forecast(weights, size.held, None, fitting, "memory; its bandwidth is not known")
-    in_time = int((BUDGET_MS / 1e3 * EFFICIENCY * gpu.bandwidth - size.moved) // size.window)
-    step = _step_ms(gpu, size, 0)
-    if in_time < fitting:
-        return Forecast(weights, size.held, step, max(0, in_time), "bandwidth")
-    return Forecast(weights, size.held, step, fitting, "memory")
+    size = load(config.lm, weights, fp8_units=fp8_units)
+    window = size.window // (2 if kv == "fp8" else 1)
+    read = window * _WIDENED_TRAFFIC if kv == "fp8" else window
+    left = gpu.memory * (1 - RESERVED) - size.held - CODEC_BYTES
+    by_memory, by_time = max(0, int(left // (window + codec_slot(config.mimi)))), None
+    if gpu.bandwidth is not None:
+        by_time = max(0, int((BUDGET_MS / 1e3 * EFFICIENCY * gpu.bandwidth - size.moved) // read))
+    return Forecast(weights, size.held, kv, window, _step_ms(gpu, size, 0), by_memory, by_time)
 
 
 def bound_ms(size: Load, bandwidth: float, calls: int = 0) -> float:
