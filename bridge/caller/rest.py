@@ -59,7 +59,7 @@ async def rest_api(account: Account, port: int = 0) -> AsyncIterator[str]:
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.should_exit = server.force_exit = True  # connections that a client keeps are not waited for
             await serving
             listening.close()
 
