@@ -20,6 +20,10 @@ USER: Final = "asterisk"
 """The name with which Asterisk comes to the bridge."""
 
 ARI_USER: Final = "callbridge"
+"""The name with which the bridge gives Asterisk orders."""
+
+OUTBOUND: Final = "callbridge-outbound"
+"""Where in the dial plan a call goes that we placed, once it is answered."""
 
 UNUSED: Final = (
     "ccss.conf", "cdr.conf", "cel.conf", "chan_websocket.conf", "features.conf", "indications.conf", "manager.conf",
@@ -116,10 +120,11 @@ exten => _[+0-9A-Za-z].,1,Set(GROUP(callbridge)=${{BRIDGE_PARTY}})
  same => n,Hangup(16)
  same => n(full),Hangup(34)
 
-[callbridge-outbound]
+[{OUTBOUND}]
 ; Reached only by calls that the bridge itself placed and that were answered.
 exten => _[+0-9].,1,Set(_BRIDGE_CHANNEL=${{UNIQUEID}})
  same => n,Set(_SIP_TO=${{EXTEN}})
+ same => n,Set(_BRIDGE_OUTBOUND=1)
  same => n,Dial(WebSocket/bridge/c(ulaw)f(json)n,,g)
  same => n,Hangup(16)
 """
