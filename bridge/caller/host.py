@@ -82,7 +82,7 @@ async def server_for(
             health = await _ready(client, address)
             # Our settings are those of a server on this machine; of another one they say nothing.
             public_url = settings.public_url if is_loopback(address) else None
-            yield _server(address, health, _known_key(settings), public_url=public_url)
+            yield _server(address, health, api_key_of(settings), public_url=public_url)
             return
     async with _own_server(settings, engine or settings.engine, log_dir, on_wait, {}) as server:
         yield server
@@ -175,7 +175,7 @@ async def _health(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
     return health
 
 
-def _known_key(settings: Settings) -> str | None:
+def api_key_of(settings: Settings) -> str | None:
     """API_KEY, or what a server of this machine wrote into its data folder."""
     if settings.api_key:
         return settings.api_key.get_secret_value()

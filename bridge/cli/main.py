@@ -25,6 +25,7 @@ from bridge.cli import (
     sip,
     talk,
     twilio,
+    twilio_calls,
     voices,
     webhook,
 )
@@ -54,6 +55,8 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(model.app, name="model")
 app.add_typer(voices.app, name="voices")
 app.add_typer(sip.app, name="sip")
+twilio.app.command("call")(twilio_calls.call)
+twilio.app.add_typer(twilio_calls.dnc, name="dnc")
 app.add_typer(twilio.app, name="twilio")
 app.command("talk")(talk.talk)
 app.command("doctor")(doctor.doctor)

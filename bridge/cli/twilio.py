@@ -39,7 +39,8 @@ from bridge.server.twilio import answers
 app = typer.Typer(no_args_is_help=True, help="Connect a number at Twilio, check the way from there to the server.")
 
 
-def _number(value: str | None) -> str | None:
+def number_in_form(value: str | None) -> str | None:
+    """The number itself if it is one in E.164 form."""
     if value is not None and not E164.fullmatch(value):
         raise typer.BadParameter(f"{value!r} is not a phone number in E.164 form, like +12025550143")
     return value
@@ -51,7 +52,7 @@ def _web(value: str | None) -> str | None:
     return value
 
 
-NumberArgument = Annotated[str, typer.Argument(callback=_number, metavar="NUMBER", help="Such as +15551234567.")]
+NumberArgument = Annotated[str, typer.Argument(callback=number_in_form, metavar="NUMBER", help="Such as +15551234567.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Change it without asking.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else; needs --yes to change.")]
 
@@ -149,7 +150,9 @@ def disconnect(
 def check(
     phone_number: Annotated[
         str | None,
-        typer.Option("--number", callback=_number, help="The number to try. Without it, all that lead to PUBLIC_URL."),
+        typer.Option(
+            "--number", callback=number_in_form, help="The number to try. Without it, all that lead to PUBLIC_URL."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:

@@ -70,6 +70,11 @@ def advice(document: Document, persona: Persona | None) -> Iterator[Problem]:
                 )
     if persona.allowed is not None:
         yield from _allowed(document, persona.allowed, persona.language)
+    if persona.outbound:
+        what = "PersonaPlex was trained for answering calls, not for placing them"
+        yield document.problem(
+            ("outbound",), what, "try it on yourself first, and know the law on automated calls where you call"
+        )
     if persona.transfer is None:
         yield document.problem(("transfer",), "is missing", "callers who want a person cannot be put through")
     if persona.recording and (key := persona.recording.opt_out_key) and not _tells(persona.recording.notice, key):

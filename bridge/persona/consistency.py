@@ -34,6 +34,9 @@ _OWN_LINES: Final = (
     ("transfer_say",),
     ("transfer_unanswered",),
     ("resume_say",),
+    ("outbound", "notice"),
+    ("outbound", "greeting"),
+    ("outbound", "voicemail"),
     ("after_refusals", "say"),
     ("limits", "idle_question"),
     ("limits", "goodbye"),
@@ -62,6 +65,7 @@ def contradictions(document: Document, name: str) -> Iterator[Problem]:
     yield from _numbers(document)
     yield from _transfers(document)
     yield from _keys_of_two(document)
+    yield from _no_caller_id(document)
     yield from _same_topics(document)
     yield from _prompt_tags(document.values, (), document)
     yield from _unusable_phrases(document)
@@ -113,8 +117,8 @@ def blocked_phrases(document: Document) -> Iterator[tuple[Path, str]]:
 def own_lines(document: Document) -> Iterator[tuple[Path, str]]:
     """Each line that the agent says word for word, with its path; where the file has none, the default."""
     for path in _OWN_LINES:
-        if path[0] == "recording" and not isinstance(document.values.get("recording"), dict):
-            continue  # a persona without the notice never says these lines
+        if path[0] in ("recording", "outbound") and not isinstance(document.values.get(path[0]), dict):
+            continue  # a persona without the group never says these lines
         value = _at(document, path)
         text = _default(path) if value is None else value
         if isinstance(text, str):
@@ -164,6 +168,14 @@ def _transfers(document: Document) -> Iterator[Problem]:
         short = _at(document, ("keys", key)) == "transfer"
         if short or (_at(document, ("keys", key, "then")) == "transfer" and not _at(document, ("keys", key, "to"))):
             yield document.problem(("keys", key), *_NOBODY)
+
+
+def _no_caller_id(document: Document) -> Iterator[Problem]:
+    """A persona that calls people, from no number."""
+    calls = isinstance(document.values.get("outbound"), dict)
+    if calls and not (_at(document, ("outbound", "caller_id")) or _list(document.values.get("numbers"))):
+        hint = "list a number under numbers, or write caller_id"
+        yield document.problem(("outbound",), "there is no number to call from", hint)
 
 
 def _keys_of_two(document: Document) -> Iterator[Problem]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from bridge.persona.hours import span, weekdays, zone
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 """ITU-T E.164: a plus, then country code and number, at most 15 digits together; seven is the shortest in use."""
@@ -248,6 +250,41 @@ class RecordingNotice(Closed):
     opted_out: Line = "All right, this call is not being recorded. How can I help you?"
 
 
+class Outbound(Closed):
+    """How the persona calls people. `notice` is spoken first, to its end, and then `greeting`.
+
+    `caller_id` is the number that they see (default: the persona's first). Calls are placed on `days` within `hours` of
+    `timezone` only. An answering machine is left the `voicemail` after its beep, or hung up on.
+    """
+
+    notice: Line
+    greeting: Line
+    timezone: Word
+    days: Word = "mon-fri"
+    hours: Word = "9:00-18:00"
+    caller_id: PhoneNumber | None = None
+    voicemail: Line | None = None
+    rings: int = Field(default=30, ge=5, le=120)
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        zone(name)
+        return name
+
+    @field_validator("days")
+    @classmethod
+    def _are_days(cls, days: str) -> str:
+        weekdays(days)
+        return days
+
+    @field_validator("hours")
+    @classmethod
+    def _is_a_span(cls, hours: str) -> str:
+        span(hours)
+        return hours
+
+
 class KeyAction(Closed):
     """What a key does: `say` is spoken, then the call goes on, is put through, or ends.
 
@@ -316,6 +353,7 @@ class Persona(Closed):
     transfer_accept: bool = False
     transfer_rings: int = Field(default=25, ge=5, le=120)
     transfer_unanswered: Line = "I'm sorry, nobody could take your call just now. How else can I help you?"
+    outbound: Outbound | None = None
     keys: Annotated[dict[Key, KeyAction], AfterValidator(FrozenMap)] = FrozenMap()
     resume_say: Line = "Thank you for waiting. Where were we?"
     limits: Limits = Limits()
@@ -337,9 +375,16 @@ class Persona(Closed):
             raise ValueError("keys: a key is for a transfer, but the persona has no transfer number")
         if self.recording and self.recording.opt_out_key in self.keys:
             raise ValueError("keys: the recording's opt_out_key is listed as well")
+        if self.outbound and not (self.outbound.caller_id or self.numbers):
+            raise ValueError("outbound: there is no number to call from")
         return self
 
     @property
     def restrictions(self) -> tuple[BlockedTopic | Allowed, ...]:
         """All that has a policy of its own: the blocked topics, and what is none of the allowed ones."""
         return self.blocked if self.allowed is None else (*self.blocked, self.allowed)
+
+    def calling(self) -> Persona | None:
+        """The persona as it is when it calls somebody, with the first words for that; None if it calls nobody."""
+        out = self.outbound
+        return self.model_copy(update={"consent": out.notice, "greeting": out.greeting}) if out else None

@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,7 @@ from bridge.server.api import api_routes
 from bridge.server.apologies import apology
 from bridge.server.call_queue import CallQueue
 from bridge.server.control import control_routes
+from bridge.server.do_not_call import DoNotCall
 from bridge.server.door import Door
 from bridge.server.engine_process import EngineProcess
 from bridge.server.journal import Journal
@@ -50,6 +52,7 @@ from bridge.server.sip.routes import Network, SipSettings, sip_routes
 from bridge.server.store import CallStore
 from bridge.server.switchboard import Switchboard
 from bridge.server.tokens import StreamTokens
+from bridge.server.twilio.calls_out import CallsOut
 from bridge.server.twilio.requests import TwilioSettings
 from bridge.server.twilio.rest import TwilioCalls
 from bridge.server.twilio.routes import twilio_routes
@@ -85,6 +88,7 @@ class Server:
         self.journal = _journal(settings)
         self.store = CallStore(settings.database)
         self.afterwards = Afterwards(settings, self.journal, self.store, self.public_url)
+        self.do_not_call = DoNotCall(settings.database)
         tokens = StreamTokens(settings.stream_token_seconds, time.monotonic)
         self.switchboard = Switchboard(
             self.engine,
@@ -111,13 +115,22 @@ class Server:
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
         collector = BridgeCollector(self.switchboard, self.journal, self.afterwards.metrics)
         calls = TwilioCalls(_twilio_client(self.settings))
-        app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio, calls))
+        calls_out = CallsOut(
+            self.switchboard,
+            self.book,
+            calls,
+            self.do_not_call,
+            self.public_url,
+            lambda: datetime.now(UTC),
+            record=self.settings.record,
+        )
+        app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio, calls, calls_out))
         app.include_router(sip_routes(self.switchboard, self.book, _sip_settings(self.settings)))
         guard = key_guard(self.api_key)
         app.include_router(
             api_routes(self.switchboard, self.book, self.store, collector, self.settings.data_dir, guard)
         )
-        app.include_router(control_routes(self.switchboard, calls, guard))
+        app.include_router(control_routes(self.switchboard, calls, calls_out, guard))
         app.include_router(welcome_routes(self.switchboard, self.book, self.public_url))
         return under_prefix(limit_body(app), self.public_url)
 
@@ -192,6 +205,7 @@ class Server:
             await asyncio.gather(engine, watch, return_exceptions=True)
             self.journal.close(JOURNAL_SECONDS)
             self.store.close()
+            self.do_not_call.close()
             self.socket.close()
 
     async def _watch_personas(self) -> None:

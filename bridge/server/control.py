@@ -1,9 +1,9 @@
-"""The HTTP API's ways to act on calls: put through, hang up."""
+"""The HTTP API's ways to act on calls: call somebody, put through, hang up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException
 from pydantic import Field
@@ -11,8 +11,23 @@ from pydantic import Field
 from bridge.persona.schema import Closed, Line, PhoneNumber
 from bridge.server.register import LiveCall
 from bridge.server.switchboard import Switchboard
+from bridge.server.twilio.calls_out import CallOrder, CallRefusedError, CallsOut, Why
 from bridge.server.twilio.rest import TwilioCalls
 from bridge.server.twilio_client import TwilioError
+
+STATUS: Final[dict[Why, int]] = {"unknown": 404, "forbidden": 403, "busy": 409, "carrier": 502}
+"""How a refusal to call somebody is answered."""
+
+
+class NewCall(Closed):
+    """Whom to call, and who calls."""
+
+    to: PhoneNumber = Field(description="Whom to call, in E.164 form.", examples=["+12025550143"])
+    persona: str = Field(description="The persona that calls; it needs a group `outbound`.", examples=["bakery"])
+    caller_id: PhoneNumber | None = Field(
+        default=None, description="The number that they see, one of the account's. Default: the persona's."
+    )
+    record: bool | None = Field(default=None, description="Whether the call is recorded. Default: RECORD.")
 
 
 class TransferOrder(Closed):
@@ -29,7 +44,9 @@ class HangUpOrder(Closed):
     now: bool = Field(default=False, description="End the call at once, without a word.")
 
 
-def control_routes(switchboard: Switchboard, calls: TwilioCalls, guard: Callable[..., None]) -> APIRouter:
+def control_routes(
+    switchboard: Switchboard, calls: TwilioCalls, calls_out: CallsOut, guard: Callable[..., None]
+) -> APIRouter:
     """The router. `guard` is a dependency that lets in who may act on calls."""
     router = APIRouter(tags=["calls"], dependencies=[Depends(guard)])
 
@@ -38,6 +55,18 @@ def control_routes(switchboard: Switchboard, calls: TwilioCalls, guard: Callable
         if live is None or live.over:
             raise HTTPException(404, "there is no such call in progress")
         return live
+
+    @router.post("/api/calls", status_code=201, summary="Call somebody")
+    async def place(call: NewCall) -> dict[str, Any]:
+        """The answer comes when Twilio has taken the order, not when somebody answers; see the call's record.
+
+        403: the do-not-call list, the persona's hours, or a persona that calls nobody; 409: no free slot.
+        """
+        try:
+            ticket = await calls_out.place(CallOrder(call.persona, call.to, call.caller_id, call.record))
+        except CallRefusedError as error:
+            raise HTTPException(STATUS[error.why], str(error)) from None
+        return {"call_id": ticket.call_id, "persona": ticket.persona.name, "from": ticket.from_number, "to": call.to}
 
     @router.post("/api/calls/{call_id}/transfer", status_code=202, summary="Put the caller through to a person")
     async def transfer(call_id: str, order: TransferOrder | None = None) -> dict[str, Any]:

@@ -28,10 +28,14 @@ Prepare = Callable[[str, Persona], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class OnDuty:
-    """A version of a persona that calls may begin with, and the key under which the engine knows it."""
+    """A version of a persona that calls may begin with, and the key under which the engine knows it.
+
+    `calling` is the same for calls that the persona places, if it places any.
+    """
 
     persona: Persona
     key: str
+    calling: OnDuty | None = None
 
 
 class PersonaBook:
@@ -98,16 +102,27 @@ class PersonaBook:
         if problem := await self._prepare(key, persona):
             self._report(name, problem)
             return
-        self._on_duty[name] = OnDuty(persona, key)
+        calling = None
+        if out := persona.calling():
+            calling = OnDuty(out, f"{key}:out")
+            if problem := await self._prepare(calling.key, out):
+                self._report(name, problem)
+                return
+        self._on_duty[name] = OnDuty(persona, key, calling)
         self.problems.pop(name, None)
         if before:
-            self._forget(before.key)
+            self._drop(before)
         log.info("persona %s: %s", name, "the new version answers from the next call on" if before else "on duty")
 
     def _refuse_shared_numbers(self, persona: Persona) -> None:
         for duty in self._on_duty.values():
             if duty.persona.name != persona.name and (shared := set(duty.persona.numbers) & set(persona.numbers)):
                 raise PersonaError(f"numbers: {', '.join(sorted(shared))} is answered by {duty.persona.name} already")
+
+    def _drop(self, duty: OnDuty) -> None:
+        self._forget(duty.key)
+        if duty.calling:
+            self._forget(duty.calling.key)
 
     def _report(self, name: str, problem: str) -> None:
         self.problems[name] = problem
@@ -117,7 +132,7 @@ class PersonaBook:
     def _retire(self, name: str) -> None:
         self.problems.pop(name, None)
         if duty := self._on_duty.pop(name, None):
-            self._forget(duty.key)
+            self._drop(duty)
             log.info("persona %s: its file is gone; it answers no more calls", name)
 
 

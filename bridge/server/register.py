@@ -187,6 +187,7 @@ class Register:
             carrier_id=ticket.carrier_id,
             started_at=utc_now(),
             engine=self._engine,
+            direction=ticket.direction,
         )
         transcript = transcript_name(ticket.call_id, header.started_at)
         recording = recording_name(transcript) if ticket.record else None

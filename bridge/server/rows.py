@@ -36,6 +36,7 @@ calls = sa.Table(
     sa.Column("turns", sa.Integer, nullable=False),
     sa.Column("verdicts", sa.Integer, nullable=False),
     sa.Column("problems", sa.Integer, nullable=False),
+    sa.Column("direction", sa.String(8), nullable=False, server_default="inbound"),
 )
 
 people = sa.Table(
@@ -65,6 +66,7 @@ class CallEntry(msgspec.Struct, frozen=True):
     turns: int = 0
     verdicts: int = 0
     problems: int = 0
+    direction: str = "inbound"
     person_key: str = ""
 
     def as_dict(self) -> dict[str, str | int | float | None]:
@@ -89,6 +91,7 @@ def entry_of(records: Sequence[Record], call: Call, transcript: str, recording: 
         turns=sum(turn.heard for turn in turns(records)),
         verdicts=sum(isinstance(record, VerdictRecord) for record in records),
         problems=sum(isinstance(record, Problem) for record in records),
+        direction=call.direction,
         person_key=call.person_key,
     )
 

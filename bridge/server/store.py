@@ -13,25 +13,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from bridge.facts.errors import BridgeError
+from bridge.server.database import StoreError as StoreError
+from bridge.server.database import open_database, reason
 from bridge.server.journal import being_written, recording_name, transcript_name
 from bridge.server.rows import INTERRUPTED, CallEntry, calls, completed, derived, entry_of, lost, metadata, people
 from bridge.transcript.records import Call, Record, is_recorded, utc_text
 
 log = logging.getLogger(__name__)
-
-BUSY_TIMEOUT_MS: Final = 2_000
-"""How long SQLite waits for another process that writes, before it reports an error."""
-
-
-class StoreError(BridgeError):
-    """The index cannot be opened or read."""
 
 
 class NoSuchCallError(StoreError):
@@ -58,16 +52,7 @@ class CallStore:
         """Connect to an SQLAlchemy URL and create what is missing. Raises `StoreError` with words for the operator."""
         self.errors = 0
         self._failing = False
-        try:
-            self._engine = sa.create_engine(url)
-            if self._engine.dialect.name == "sqlite":
-                _prepare_sqlite(self._engine)
-            metadata.create_all(self._engine)
-        except (SQLAlchemyError, ImportError, OSError) as error:
-            raise StoreError(
-                f"The call index cannot be opened: {_reason(error)}. "
-                "Check DATABASE_URL (its driver must be installed) and that DATA_DIR is writable."
-            ) from None
+        self._engine = open_database(url, metadata)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -117,9 +102,11 @@ class CallStore:
         return found[0]
 
     def of_person(self, numbers: Collection[str], person_keys: Collection[str]) -> Sequence[CallEntry]:
-        """Calls from one of these numbers, or of a person with one of these keys; the oldest first."""
+        """Calls from or to one of these people's numbers, or of one with one of these keys; the oldest first."""
         keyed = sa.select(people.c.call_id).where(people.c.person_key.in_(person_keys))
-        theirs = calls.c.from_number.in_(numbers) | calls.c.call_id.in_(keyed)
+        inbound = calls.c.direction == "inbound"
+        theirs = (inbound & calls.c.from_number.in_(numbers)) | (~inbound & calls.c.to_number.in_(numbers))
+        theirs |= calls.c.call_id.in_(keyed)
         return self._select(sa.select(calls).where(theirs).order_by(calls.c.started_at))
 
     def keyed(self) -> frozenset[str]:
@@ -128,7 +115,7 @@ class CallStore:
             with self._engine.connect() as connection:
                 return frozenset(connection.execute(sa.select(people.c.call_id)).scalars())
         except SQLAlchemyError as error:
-            raise StoreError(f"The call index cannot be read: {_reason(error)}.") from None
+            raise StoreError(f"The call index cannot be read: {reason(error)}.") from None
 
     def begun_before(
         self, moment: datetime, *, since: datetime | None = None, recorded: bool = False, limit: int | None = None
@@ -171,7 +158,7 @@ class CallStore:
                     connection.exec_driver_sql("VACUUM")
                 busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
         except SQLAlchemyError as error:
-            raise StoreError(f"The call index cannot be cleared of what was deleted: {_reason(error)}.") from None
+            raise StoreError(f"The call index cannot be cleared of what was deleted: {reason(error)}.") from None
         return not busy
 
     def rebuild(self, data_dir: Path, live: Collection[str] = ()) -> Rebuilt:
@@ -227,7 +214,7 @@ class CallStore:
                 with self._engine.begin() as connection:
                     connection.execute(change)
         except SQLAlchemyError as error:
-            raise StoreError(f"The call index takes no entry: {_reason(error)}.") from None
+            raise StoreError(f"The call index takes no entry: {reason(error)}.") from None
 
     def _save_person(self, call_id: str, person_key: str) -> None:
         if not person_key:
@@ -242,32 +229,11 @@ class CallStore:
                 for change in changes:
                     connection.execute(change)
         except SQLAlchemyError as error:
-            raise StoreError(f"The call index takes no change: {_reason(error)}.") from None
+            raise StoreError(f"The call index takes no change: {reason(error)}.") from None
 
     def _select(self, query: sa.Select[Any]) -> Sequence[CallEntry]:
         try:
             with self._engine.connect() as connection:
                 return [CallEntry(**row) for row in connection.execute(query).mappings()]
         except SQLAlchemyError as error:
-            raise StoreError(f"The call index cannot be read: {_reason(error)}.") from None
-
-
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    """Create the file, readable by its owner alone, and let readers and one writer go on side by side."""
-    if (file := engine.url.database) and file != ":memory:" and not file.startswith("file:"):
-        Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Path(file).touch(mode=0o600)
-
-    @sa.event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten with zeros
-        cursor.close()
-
-
-def _reason(error: Exception) -> str:
-    """The driver's own words; never the statement, whose values are a caller's."""
-    return str(getattr(error, "orig", None) or error).strip().rstrip(".")
+            raise StoreError(f"The call index cannot be read: {reason(error)}.") from None

@@ -92,11 +92,18 @@ class Switchboard:
 
     # -- calls on their way in
 
-    def promise(self, ticket: Ticket) -> str:
-        """Promise a slot to a call. The token for its stream, which works once and soon."""
-        token = self.tokens.issue(ticket)
-        asyncio.get_running_loop().call_later(self.tokens.valid_seconds + 0.05, self._give_up_late_ones)
+    def promise(self, ticket: Ticket, seconds: float | None = None) -> str:
+        """Promise a slot to a call. The token for its stream, which works once and soon: within `seconds`."""
+        seconds = seconds or self.tokens.valid_seconds
+        token = self.tokens.issue(ticket, seconds)
+        asyncio.get_running_loop().call_later(seconds + 0.05, self._give_up_late_ones)
         return token
+
+    def talks_with(self, number: str) -> bool:
+        """Whether we are calling this number, or are called by it."""
+        tickets = [live.ticket for live in self.live.values()]
+        tickets += [*self._arriving.values(), *self.tokens.tickets]
+        return any(number == ticket.party for ticket in tickets)
 
     def _give_up_late_ones(self) -> None:
         for ticket in self.tokens.expire():

@@ -36,6 +36,7 @@ How = Literal[
     "carrier_lost",
     "protocol_error",
     "never_connected",
+    "machine",
     "shutdown",
     "internal_error",
 ]
@@ -43,6 +44,8 @@ How = Literal[
 
 Asker = Literal["caller", "gate", "key", "operator"]
 """Who asks for a transfer, or for the end."""
+
+Direction = Literal["inbound", "outbound"]
 
 Carrier = Literal["twilio", "sip", "browser"]
 
@@ -62,7 +65,14 @@ class Call(msgspec.Struct, frozen=True, tag_field="type", tag="call"):
     started_at: str
     engine: str
     format: int = FORMAT
+    direction: Direction = "inbound"
+
     person_key: str = ""
+
+    @property
+    def party(self) -> str:
+        """The number of the person we talk with."""
+        return self.from_number if self.direction == "inbound" else self.to_number
 
 
 class CallerSaid(msgspec.Struct, frozen=True, tag_field="type", tag="caller_said"):

@@ -202,9 +202,10 @@ class Redactor:
             case Summary():
                 return (msgspec.structs.replace(record, text=mask(record.text)),)
             case Call():
-                number = mask(record.from_number)
-                key = self._pseudonym(record.from_number) if number != record.from_number else ""
-                return (msgspec.structs.replace(record, from_number=number, person_key=key),)
+                number = mask(record.party)
+                key = self._pseudonym(record.party) if number != record.party else ""
+                theirs = "from_number" if record.direction == "inbound" else "to_number"
+                return (msgspec.structs.replace(record, **{theirs: number, "person_key": key}),)
             case Ended():
                 return (*self.flush(), record)
 

@@ -25,6 +25,7 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
         "persona": call.persona if call else None,
         "from": call.from_number if call else None,
         "to": call.to_number if call else None,
+        "direction": call.direction if call else None,
         "carrier": call.carrier if call else None,
         "carrier_id": call.carrier_id if call else None,
         "engine": call.engine if call else None,

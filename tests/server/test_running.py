@@ -54,7 +54,7 @@ async def test_a_dead_engine_is_apologised_for_handed_to_a_person_and_replaced(s
         os.kill(int(server.engine.details["pid"]), signal.SIGKILL)
         result = await placed
         assert result.ended == "engine_failed"
-        assert [verb["verb"] for verb in result.after] == ["Dial"]
+        assert [verb["verb"] for verb in result.after] == ["Dial", "Hangup"]
         await until(lambda: server.engine.state == "ready")
         assert server.engine.counters.restarts == 1
         assert (await call(server)).ended == "caller_hung_up"

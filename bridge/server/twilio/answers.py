@@ -17,6 +17,9 @@ CLOSING: Final = "I'm sorry, we cannot take your call right now. Please call aga
 NOBODY_THERE: Final = "I'm sorry, nobody can take your call right now. Please call again later."
 NOT_IN_SERVICE: Final = "This number is not in service."
 
+MESSAGE_LEFT: Final = "an answering machine took the call; the message was left"
+"""Why the stream of a call ended whose message is spoken next."""
+
 TAKE_IT: Final = "Press any key to take the call."
 
 ACCEPT_SECONDS: Final = 8
@@ -42,6 +45,10 @@ def what_now(outcome: Outcome, ticket: Ticket, public_url: str) -> VoiceResponse
     match outcome.how:
         case "transfer" | "engine_failed" if person:  # the caller has been told already
             _put_through(response, person, ticket, public_url)
+        case "machine":
+            if (out := ticket.persona.outbound) and out.voicemail and outcome.reason == MESSAGE_LEFT:
+                response.say(out.voicemail)
+            response.hangup()
         case "carrier_lost" | "protocol_error" | "internal_error" | "shutdown":
             response.say(APOLOGY)
             if person:

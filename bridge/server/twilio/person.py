@@ -87,7 +87,7 @@ async def _whisper(desk: Desk, call_id: str, carrier_id: str) -> VoiceResponse:
     if known is None or known.ticket.call_id != call_id:
         return VoiceResponse()
     ticket = known.ticket
-    line = brief(ticket.persona.business, ticket.from_number, await register.records_of(call_id, carrier_id))
+    line = brief(ticket.persona.business, ticket.party, await register.records_of(call_id, carrier_id))
     absence = desk.switchboard.away.get(call_id)
     must_accept = absence is not None and ticket.persona.transfer_accept
     return answers.whisper(line, f"{desk.settings.public_url}/twilio/accept/{call_id}" if must_accept else "")

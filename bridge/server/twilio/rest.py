@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
 from twilio.rest import Client
@@ -17,6 +18,15 @@ MAX_ENDED: Final = 1000
 """Calls that are kept in mind as ended by us, so that none is ended twice."""
 
 NO_CREDENTIALS: Final = "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN are not both set, so Twilio cannot be asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where Twilio asks and tells of a call that we place."""
+
+    answered: str
+    status: str
+    machine: str
 
 
 class TwilioCalls:
@@ -48,6 +58,29 @@ class TwilioCalls:
         except TwilioError:
             self._ended.pop(carrier_id, None)
             raise
+
+    async def place(self, to: str, caller_id: str, links: Links, *, rings: int, message: bool) -> str:
+        """Call somebody; Twilio's name for the call. Whether a machine answers is found out beside the conversation.
+
+        With `message` the end of a machine's greeting is waited for. Raises `TwilioError`.
+        """
+        client = self._need_client()
+        try:
+            call = await asyncio.to_thread(
+                client.calls.create,
+                to=to,
+                from_=caller_id,
+                url=links.answered,
+                status_callback=links.status,
+                status_callback_event=["initiated", "ringing", "answered", "completed"],
+                timeout=rings,
+                machine_detection="DetectMessageEnd" if message else "Enable",
+                async_amd="true",
+                async_amd_status_callback=links.machine,
+            )
+        except LIBRARY_ERRORS as error:
+            raise in_words(error) from None
+        return str(call.sid)
 
     async def _end(self, carrier_id: str) -> None:
         client = self._need_client()

@@ -9,10 +9,12 @@ from fastapi import APIRouter
 from bridge.server.personas import PersonaBook
 from bridge.server.signature import Signatures
 from bridge.server.switchboard import Switchboard
+from bridge.server.twilio.calls_out import CallsOut
 from bridge.server.twilio.fallback import fallback_routes
 from bridge.server.twilio.hold import hold_routes
 from bridge.server.twilio.loose_ends import LooseEnds
 from bridge.server.twilio.media import media_routes
+from bridge.server.twilio.outbound import outbound_routes
 from bridge.server.twilio.person import person_routes
 from bridge.server.twilio.probe import Probes
 from bridge.server.twilio.replays import Replays
@@ -28,6 +30,7 @@ def twilio_routes(
     signatures: Signatures,
     settings: TwilioSettings,
     calls: TwilioCalls,
+    calls_out: CallsOut,
 ) -> APIRouter:
     """The router with Twilio's requests. `calls` ends those of which Twilio does not ask how they go on."""
     router = APIRouter(prefix="/twilio", include_in_schema=False)
@@ -37,4 +40,5 @@ def twilio_routes(
     desk = Desk(switchboard, book, signatures, settings, probes, replays, loose_ends)
     for add_routes in (voice_routes, hold_routes, fallback_routes, person_routes, status_routes, media_routes):
         add_routes(router, desk)
+    outbound_routes(router, desk, calls_out)
     return router

@@ -55,10 +55,14 @@ def status_routes(router: APIRouter, desk: Desk) -> None:
         return await desk.replays.once(_told(request, form), lambda: _stream_event(desk.switchboard, form))
 
     @router.post("/call-status")
-    async def call_status(request: Request) -> Response:
+    @router.post("/call-status/{call_id}")
+    async def call_status(request: Request, call_id: str = "") -> Response:
+        """`call_id` is our own name of a call that we place: Twilio may tell of it before we know Twilio's."""
         form = await desk.signed_form(request)
         if isinstance(form, Response):
             return form
+        if call_id:
+            desk.switchboard.tokens.bind(call_id, field(form, "CallSid"))
         return await desk.replays.once(_told(request, form), lambda: _call_status(desk, form))
 
 

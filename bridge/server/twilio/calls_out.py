@@ -1,0 +1,157 @@
+"""Calling people: who may be called when, from which number, and what Twilio asks and tells of such a call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from bridge.call.parting import Outcome
+from bridge.facts.errors import BridgeError
+from bridge.persona.hours import closed
+from bridge.persona.schema import E164, Outbound
+from bridge.server.do_not_call import DoNotCall
+from bridge.server.journal import new_call_id
+from bridge.server.personas import OnDuty, PersonaBook
+from bridge.server.register import utc_now
+from bridge.server.switchboard import Switchboard
+from bridge.server.tokens import Ticket
+from bridge.server.twilio.answers import MESSAGE_LEFT
+from bridge.server.twilio.rest import NO_CREDENTIALS, Links, TwilioCalls
+from bridge.server.twilio_client import TwilioError
+from bridge.transcript.records import CarrierReport
+
+log = logging.getLogger("bridge.twilio")
+
+GRACE_SECONDS: Final = 60.0
+"""Beyond the ringing, time for Twilio to dial, and to open the stream; until then the slot is promised."""
+
+Why = Literal["unknown", "forbidden", "busy", "carrier"]
+
+
+class CallRefusedError(BridgeError):
+    """Somebody is not called. `why` is its kind."""
+
+    def __init__(self, why: Why, message: str) -> None:
+        """Keep the kind beside the message."""
+        super().__init__(message)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """Who shall call whom; with `caller_id` from another number than the persona's own."""
+
+    persona: str
+    to: str
+    caller_id: str | None = None
+    record: bool | None = None
+
+
+class CallsOut:
+    """Places calls. `clock` gives the moment, in any zone."""
+
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        book: PersonaBook,
+        calls: TwilioCalls,
+        do_not_call: DoNotCall,
+        public_url: str,
+        clock: Callable[[], datetime],
+        *,
+        record: bool = False,
+    ) -> None:
+        """`record` is the default of the orders'."""
+        self._switchboard, self._book, self._calls, self._do_not_call = switchboard, book, calls, do_not_call
+        self._public_url, self._clock, self._record = public_url, clock, record
+
+    async def place(self, order: CallOrder) -> Ticket:
+        """Call somebody. Raises `CallRefusedError`; nobody has been called then."""
+        await self._book.refresh()
+        duty, terms = self._caller(order.persona)
+        await self._may_be_called(order.to, terms)
+        ticket = Ticket(
+            call_id=new_call_id(),
+            carrier_id="",
+            persona=duty.persona,
+            persona_key=duty.key,
+            from_number=order.caller_id or terms.caller_id or duty.persona.numbers[0],
+            to_number=order.to,
+            record=self._record if order.record is None else order.record,
+            direction="outbound",
+        )
+        self._has_room(order.to)
+        self._switchboard.promise(ticket, terms.rings + GRACE_SECONDS)
+        links = Links(
+            answered=f"{self._public_url}/twilio/answered/{ticket.call_id}",
+            status=f"{self._public_url}/twilio/call-status/{ticket.call_id}",
+            machine=f"{self._public_url}/twilio/machine/{ticket.call_id}",
+        )
+        try:
+            carrier_id = await self._calls.place(
+                ticket.to_number, ticket.from_number, links, rings=terms.rings, message=bool(terms.voicemail)
+            )
+        except TwilioError as error:
+            self._switchboard.tokens.revoke(ticket.call_id)
+            raise CallRefusedError("carrier", str(error)) from None
+        log.info("call %s: persona %s calls somebody", ticket.call_id, ticket.persona.name)
+        self._switchboard.tokens.bind(ticket.call_id, carrier_id)
+        return ticket
+
+    def _caller(self, name: str) -> tuple[OnDuty, Outbound]:
+        duty = self._book.by_name(name)
+        if duty is None:
+            raise CallRefusedError("unknown", f"there is no persona {name!r} on duty")
+        if duty.calling is None or duty.calling.persona.outbound is None:
+            raise CallRefusedError("forbidden", f"the persona {name} calls nobody: it has no group `outbound`")
+        return duty.calling, duty.calling.persona.outbound
+
+    async def _may_be_called(self, number: str, terms: Outbound) -> None:
+        if not E164.fullmatch(number):
+            raise CallRefusedError("forbidden", f"{number!r} is not a phone number in E.164 form, like +12025550143")
+        if not self._calls.able:
+            raise CallRefusedError("carrier", NO_CREDENTIALS)
+        if late := closed(terms.days, terms.hours, terms.timezone, self._clock()):
+            raise CallRefusedError("forbidden", late)
+        if await asyncio.to_thread(self._do_not_call.listed, number):
+            raise CallRefusedError("forbidden", "this number is on the do-not-call list")
+
+    def _has_room(self, number: str) -> None:
+        """Nothing is waited for between this and the promise of a slot."""
+        switchboard = self._switchboard
+        if switchboard.draining:
+            raise CallRefusedError("busy", "the server is stopping")
+        if switchboard.engine.state != "ready":
+            raise CallRefusedError("busy", f"the {switchboard.engine.name} engine is {switchboard.engine.state}")
+        if switchboard.free < 1:
+            raise CallRefusedError("busy", "all slots are taken")
+        if switchboard.talks_with(number):
+            raise CallRefusedError("busy", "there is a call with this number already")
+
+    # -- what Twilio asks and tells
+
+    def answered(self, call_id: str, carrier_id: str) -> tuple[str, Ticket] | None:
+        """Somebody has answered: the token of the call's stream, and its ticket; None if it is no call of ours."""
+        return self._switchboard.tokens.bind(call_id, carrier_id)
+
+    async def told_of_machine(self, call_id: str, carrier_id: str, answered_by: str) -> None:
+        """Whether a person has answered, or a machine, which is left the persona's message or hung up on."""
+        register = self._switchboard.register
+        register.note(carrier_id, CarrierReport(f"answered by {answered_by}", utc_now()))
+        if answered_by in ("human", "unknown"):
+            return
+        live = register.live.get(call_id)
+        outcome = Outcome("machine", "an answering machine took the call; no message was left")
+        if live is None or live.session is None:
+            if ticket := self._switchboard.withdraw(carrier_id):
+                self._switchboard.never_came(ticket, outcome)
+                await self._calls.end(carrier_id)
+            return
+        terms = live.ticket.persona.outbound
+        if terms and terms.voicemail and answered_by.startswith("machine_end"):
+            outcome = Outcome("machine", MESSAGE_LEFT)
+        live.session.stop(outcome.how, outcome.reason)
