@@ -22,6 +22,9 @@ EFFICIENCY: Final = 0.6
 RESERVED: Final = 0.05
 """Share of the memory for the CUDA context, activations, and prompts that are kept ready."""
 
+WORKING_BYTES: Final = 1_500_000_000
+"""What a step needs beside weights, keys and values: graphs, activations of all slots, workspaces of libraries."""
+
 CODEC_BYTES: Final = 320_000_000
 """Mimi's 79 M parameters in float32."""
 

@@ -11,7 +11,7 @@ import torch
 from bridge.engine.hearing.scribe import Scribe
 from bridge.engine.messages import Configure
 from bridge.engine.personaplex import capacity
-from bridge.engine.personaplex.config import LM_FILE, MIMI_FILE, TOKENISER_FILE, PersonaPlexError
+from bridge.engine.personaplex.config import LM_FILE, MIMI_FILE, TOKENISER_FILE, LMConfig, PersonaPlexError
 from bridge.engine.personaplex.device import choose_device
 from bridge.engine.personaplex.engine import PersonaPlexEngine
 from bridge.engine.personaplex.model import Model, load_model
@@ -84,7 +84,8 @@ def _room_for(model: Model, free: int | None, keys: Keys, slots: int) -> capacit
     if free is None:
         return None
     width = 1 if keys is Keys.FP8 else model.lm.dtype.itemsize
-    for_calls = int(free * (1 - _PROMPTS_SHARE - capacity.RESERVED))
+    beside = free * _PROMPTS_SHARE + max(free * capacity.RESERVED, _working_bytes(model))
+    for_calls = max(0, int(free - beside))
     room = capacity.room(model.config, for_calls, width=width, slots=slots or None, most_slots=_MOST_SLOTS)
     if capacity.room(model.config, for_calls, width=width, slots=None).slots < 1:
         window = capacity.load(model.config.lm, width=width).window
@@ -93,6 +94,11 @@ def _room_for(model: Model, free: int | None, keys: Keys, slots: int) -> capacit
             "GB. Set WEIGHTS=int8 or KV=fp8, or end what else uses this GPU; `callbridge doctor` says what fits."
         )
     return room
+
+
+def _working_bytes(model: Model) -> float:
+    """Of a model of the published size; smaller ones need less in proportion."""
+    return capacity.WORKING_BYTES * model.config.lm.dim / LMConfig().dim
 
 
 def _free_bytes(device: torch.device) -> int | None:

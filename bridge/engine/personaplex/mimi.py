@@ -73,7 +73,8 @@ class Stream:
 
     def keep(self, module: nn.Module, past: Tensor, run: Tensor) -> None:
         """Remember `past` for a module, in the slots that run."""
-        self.past[module].copy_(torch.where(run[:, None, None], past, self.past[module]))
+        kept = self.past[module]
+        torch.where(run[:, None, None], past, kept, out=kept)
 
 
 class Elu(nn.Module):

@@ -55,5 +55,7 @@ class Packing:
 
 
 def widen(packed: Tensor, dtype: torch.dtype) -> Tensor:
-    """What was packed, still divided by its scale."""
+    """What was packed, still divided by its scale; what was not packed, as it is."""
+    if packed.dtype != torch.uint8:
+        return packed
     return packed.view(torch.float8_e4m3fn).to(dtype)

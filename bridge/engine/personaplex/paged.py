@@ -24,6 +24,7 @@ its pages hold, with its prompt still in place. It forgets earlier what was said
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 import numpy as np
 import torch
@@ -35,6 +36,9 @@ from bridge.engine.personaplex.pages import PageTable, bucket_of, page_of
 from bridge.engine.personaplex.staging import Inlet
 
 log = logging.getLogger(__name__)
+
+MOST_PRODUCTS: Final = 65_535
+"""Matrices that are multiplied in one go: CUDA's limit of a grid's third dimension, which libraries may run into."""
 
 
 class PagedWindow:
@@ -261,8 +265,9 @@ def _visible(entries: Tensor, newest: Tensor, pinned: Tensor, span: Tensor) -> T
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
     """[pages, heads, n, k] times [pages, heads, k, m] in float32, whatever the operands are; b may be packed."""
-    if b.dtype == torch.uint8:
-        several = zip(torch.split(a, WIDENED), torch.split(b, WIDENED), strict=True)
+    at_a_time = WIDENED if b.dtype == torch.uint8 else MOST_PRODUCTS // b.shape[1]
+    if b.dtype == torch.uint8 or len(b) > at_a_time:
+        several = zip(torch.split(a, at_a_time), torch.split(b, at_a_time), strict=True)
         return torch.cat([_product(some, widen(pages, a.dtype)) for some, pages in several])
     if a.is_cuda and a.dtype != torch.float32:
         y = torch.bmm(a.flatten(0, 1), b.flatten(0, 1), out_dtype=torch.float32)

@@ -324,7 +324,8 @@ class Runtime:
 def _own_stream(device: torch.device) -> torch.cuda.Stream | None:
     if device.type != "cuda":
         return None
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    # Before others: a prompt that is taken in meanwhile can wait.
+    stream = torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream(device))  # the weights may still be on their way
     return stream
 

@@ -64,6 +64,14 @@ def test_widening_pages_by_and_by_changes_nothing(model: Model, monkeypatch: pyt
     assert same(at_once, run_calls(Runtime(model, 2, keys=Keys.FP8), [call])[0])
 
 
+def test_many_products_are_made_by_and_by(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library's limit, here of two pages at a time."""
+    call = Call(0, sound(1, 6), None, seed=3)
+    at_once = run_calls(Runtime(model, 2), [call])[0]
+    monkeypatch.setattr(paged, "MOST_PRODUCTS", 2 * model.config.lm.num_heads)
+    assert same(at_once, run_calls(Runtime(model, 2), [call])[0])
+
+
 def test_error_of_packed_keys_and_values_is_measured(tiny: Path) -> None:
     error = quantisation_error(tiny, keys=Keys.FP8, dtype=torch.float32)
     assert 0 < error.text_logits_max_error < 2 * error.text_logits_spread
