@@ -143,6 +143,10 @@ class Parting:
             return self._outcome(self._asked.way, self._asked.by, "it was asked for")
         return None
 
+    def unsaid(self) -> Outcome | None:
+        """There is no engine to say anything. An outcome: what was asked for is done now."""
+        return self._outcome(self._asked.way, self._asked.by, "it was asked for") if self._asked else None
+
     def _outcome(self, way: Way, by: Asker, reason: str) -> Outcome:
         if way == "hangup":
             return Outcome(self.how, reason)

@@ -13,24 +13,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
-import numpy as np
-
-from bridge.audio import mulaw
 from bridge.audio.alignment import Alignment
 from bridge.audio.intake import CallerFrame, Intake
-from bridge.audio.playout import Piece, Playout
-from bridge.audio.resample import model_to_phone
+from bridge.audio.playout import Piece
 from bridge.call.consent import Consent, Recorder
 from bridge.call.idle import IdleWatch
 from bridge.call.leg import Leg
+from bridge.call.outlet import Outlet
 from bridge.call.parting import Outcome, Parting
 from bridge.call.rescue import ENGINE_STALL_SECONDS, Hold, LaterSlot, Recollector, Rescue
 from bridge.call.slot import Slot
 from bridge.facts.errors import CarrierError, EngineError
-from bridge.facts.events import Audio, Clear, Digit, Ended, Malformed, Played, SendAudio, SendMark, Started
-from bridge.facts.formats import MODEL_FRAME, PHONE_BYTES_PER_MS, PHONE_FRAME
+from bridge.facts.events import Audio, Digit, Ended, Malformed, Played, Started
+from bridge.facts.formats import PHONE_BYTES_PER_MS, PHONE_FRAME
 from bridge.facts.speech import AgentFrame
 from bridge.facts.speech import Ending as Way
 from bridge.facts.ticks import Ticks
@@ -86,9 +83,7 @@ class CallSession:
         self._intake = Intake()
         self._lined_up: Ticks | None = None
         self._alignment = Alignment()
-        self._playout = Playout()
-        self._down = model_to_phone()
-        self._silent_before = True
+        self._outlet = Outlet(leg, recorder, self._write, self._now)
         self._began = clock()
         self._heard_media = False
         self._last_media = self._began
@@ -150,7 +145,7 @@ class CallSession:
                     case Audio(at_ms, ulaw):
                         self._take_audio(at_ms, ulaw)
                     case Played(generation, mark):
-                        self._heard(self._playout.played(generation, mark), proven=True)
+                        self._heard(self._outlet.playout.played(generation, mark), proven=True)
                     case Digit(digit):
                         self._press(digit)
                     case Malformed(why):
@@ -215,6 +210,9 @@ class CallSession:
                 self._write(records.Problem(str(error), self.now_ms))
                 if self._parting.said:
                     return  # what ends the call has been said, and needs no engine to be heard
+                if outcome := self._parting.unsaid():
+                    self._finish(outcome)
+                    return
                 going_on = await self._change_engine()
                 if not going_on:
                     await self._apologise(str(error))
@@ -234,12 +232,10 @@ class CallSession:
         for verdict in frame.verdicts:  # after the carrier was told: only now is it known what was heard
             self._verdicts += 1
             self._parting.gate(verdict.action)
-            self._write(records.VerdictRecord.of(verdict, heard=self._playout.heard_of(verdict.begun)))
-        now = self._now()
-        needed = bool(frame.text) or frame.wish is not None
-        if not needed and _is_quiet(frame.pcm) and not self._playout.room_for_silence(now, PHONE_FRAME):
+            self._write(records.VerdictRecord.of(verdict, heard=self._outlet.playout.heard_of(verdict.begun)))
+        piece = await self._outlet.say(frame)
+        if piece is None:
             return
-        piece = await self._play(self._to_phone(frame.pcm), frame.text, frame.turn, marked=frame.wish is not None)
         if frame.wish == "record":
             self._consent.notice_ends(piece.mark)
         elif frame.wish:
@@ -252,41 +248,11 @@ class CallSession:
         if way == "transfer" and by in ("caller", "gate"):
             self._write(records.AskedRecord(way, by, self.now_ms))
 
-    async def _play(self, ulaw: bytes, text: str = "", turn: int = 0, *, marked: bool = False) -> Piece:
-        """Send audio, and a mark behind what has text or is to be `marked`."""
-        piece = self._playout.send(self._now(), len(ulaw), text, turn, marked=marked)
-        if self._recorder:
-            self._recorder.agent(piece.start, ulaw)
-        if piece.mark is None:
-            await self._leg.send(SendAudio(ulaw))
-        else:
-            await self._leg.send(SendAudio(ulaw), SendMark(self._playout.generation, piece.mark))
-        return piece
-
-    def _to_phone(self, pcm: bytes) -> bytes:
-        """One frame at 24 kHz as 640 mu-law bytes. Two silent frames in a row need no filter: its tail is gone."""
-        if not pcm and self._silent_before:
-            return SILENT_FRAME
-        self._silent_before = not pcm
-        samples = np.frombuffer(pcm, np.float32) if pcm else np.zeros(MODEL_FRAME, np.float32)
-        return mulaw.encode_float(self._down.process(samples))
-
     async def _clear(self, *, by_gate: bool = False) -> None:
-        self._take_back(self._now(), "gate" if by_gate else "caller_spoke")
+        self._outlet.take_back("gate" if by_gate else "caller_spoke")
         if outcome := self._parting.cleared(by_gate=by_gate):
             self._finish(outcome)
-        await self._leg.send(Clear())
-
-    def _take_back(self, now: int, reason: Literal["caller_spoke", "gate", "call_ended"]) -> None:
-        # What has ended by the account was heard; no mark proves it any more, since the clear returns them all.
-        for piece in self._playout.presumed(now):
-            if piece.text:
-                self._write(records.AgentSaid(piece.text, piece.turn, piece.start_ms, piece.end_ms, proven=False))
-        for piece in self._playout.clear(now):
-            if piece.text:
-                self._write(records.AgentUnheard(piece.text, piece.turn, now // PHONE_BYTES_PER_MS, reason))
-        if self._recorder:
-            self._recorder.cut(now)
+        await self._outlet.clear()
 
     async def _apologise(self, why: str) -> None:
         """The engine is gone: tell the caller in a voice that was made beforehand, then end the call."""
@@ -296,7 +262,7 @@ class CallSession:
             self._finish(Outcome("engine_failed", why))
             return
         self._parting.how = "engine_failed"
-        piece = await self._play(self._apology, marked=True)
+        piece = await self._outlet.play(self._apology, marked=True)
         self._parting.wish("hangup", piece, why)
 
     async def _change_engine(self) -> bool:
@@ -332,8 +298,8 @@ class CallSession:
         """Keep some of what a waiting caller hears in the carrier's buffer, until the next look at the time."""
         self._idle.activity(self._elapsed())
         hold.heard(self._now())
-        while self._hold is hold and self._playout.lead_ms(self._now()) < HOLD_LEAD_MS:
-            hold.sent((await self._play(hold.take(PHONE_FRAME))).end)
+        while self._hold is hold and self._outlet.playout.lead_ms(self._now()) < HOLD_LEAD_MS:
+            hold.sent((await self._outlet.play(hold.take(PHONE_FRAME))).end)
 
     def _heard(self, pieces: list[Piece], *, proven: bool) -> None:
         for piece in pieces:
@@ -362,14 +328,18 @@ class CallSession:
             if outcome := self._parting.overdue(elapsed):
                 self._finish(outcome)
             if self._parting.mark_is_late(elapsed):
-                self._heard(self._playout.presumed(self._now()), proven=False)
-            if self._parting.decided:
-                continue
-            if self._rescue and self._heard_media and elapsed - self._engine_heard > ENGINE_STALL_SECONDS:
-                self._begin_hold(self._rescue)
-            if self._hold:
-                await self._play_on(self._hold)
-            self._mind_limits(elapsed)
+                self._heard(self._outlet.playout.presumed(self._now()), proven=False)
+            if not self._parting.said:
+                await self._mind_engine(elapsed)
+            if not self._parting.decided:
+                self._mind_limits(elapsed)
+
+    async def _mind_engine(self, elapsed: float) -> None:
+        """An engine that is not heard has its caller on hold."""
+        if self._rescue and self._heard_media and elapsed - self._engine_heard > ENGINE_STALL_SECONDS:
+            self._begin_hold(self._rescue)
+        if self._hold:
+            await self._play_on(self._hold)
 
     def _mind_limits(self, elapsed: float) -> None:
         limits = self.persona.limits
@@ -401,9 +371,8 @@ class CallSession:
 
     def _wind_up(self, outcome: Outcome) -> None:
         """Write what is known of the last words, and how the call ended."""
-        now = self._now()
-        self._heard(self._playout.presumed(now), proven=False)
-        self._take_back(now, "call_ended")
+        self._heard(self._outlet.playout.presumed(self._now()), proven=False)
+        self._outlet.take_back("call_ended")
         counted = self._intake.counters
         self._write(
             records.Ended(
@@ -418,22 +387,10 @@ class CallSession:
                     "surplus_ms": counted.surplus_ms,
                     "put_in_ms": counted.put_in_ms,
                     "left_out_ms": counted.left_out_ms,
-                    "skipped_silence_ms": self._playout.skipped_ms,
+                    "skipped_silence_ms": self._outlet.playout.skipped_ms,
                     "unreadable_messages": self._malformed,
                     "verdicts": self._verdicts,
                     "reseats": self._reseats,
                 },
             )
         )
-
-
-QUIET: Final = 10 ** (-50 / 20)
-"""Peak below which a frame can be left out unheard: −50 dB of full scale, under the noise of a telephone line."""
-
-
-def _is_quiet(pcm: bytes) -> bool:
-    return not pcm or float(np.abs(np.frombuffer(pcm, np.float32)).max()) < QUIET
-
-
-SILENT_FRAME: Final = mulaw.encode(np.zeros(PHONE_FRAME, np.int16))
-"""80 ms of mu-law silence."""

@@ -419,6 +419,24 @@ async def test_a_caller_whose_engine_does_not_answer_is_not_left_in_silence(rig)
     assert call.line.said == []  # a caller who was made to wait is not asked whether they are there
 
 
+async def test_what_was_asked_for_is_done_at_once_when_the_engine_that_was_to_announce_it_is_lost(rig):
+    call = rig(rescue=Office().rescue, persona=PERSONA.model_copy(update={"transfer": "+12025550112"}))
+    await call.turn(0.08)
+    assert call.session.ask("transfer", "operator")
+    await call.agent(EngineError("the engine has stopped"))
+    outcome = await call.task
+    assert (outcome.how, outcome.person) == ("transfer", "+12025550112")
+
+
+async def test_a_caller_whose_engine_does_not_answer_what_was_asked_for_is_not_left_in_silence(rig):
+    call = rig(rescue=Office().rescue)
+    await call.turn(0.08)
+    assert call.session.ask("hangup", "operator")
+    before = len(call.line.sent)
+    await call.turn(3.0)
+    assert sound_of(call.line.sent[before:]).startswith(LINE)
+
+
 async def test_a_caller_may_hang_up_while_they_wait(rig):
     office = Office()
     call = rig(rescue=office.rescue)

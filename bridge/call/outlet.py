@@ -1,0 +1,84 @@
+"""What the caller hears: audio on its way to the carrier, the account of it, marks where they count, a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+import numpy as np
+
+from bridge.audio import mulaw
+from bridge.audio.playout import Piece, Playout
+from bridge.audio.resample import model_to_phone
+from bridge.call.consent import Recorder
+from bridge.call.leg import Leg
+from bridge.facts.events import Clear, SendAudio, SendMark
+from bridge.facts.formats import MODEL_FRAME, PHONE_BYTES_PER_MS, PHONE_FRAME
+from bridge.facts.speech import AgentFrame
+from bridge.transcript import records
+
+QUIET: Final = 10 ** (-50 / 20)
+"""Peak below which a frame can be left out unheard: −50 dB of full scale, under the noise of a telephone line."""
+
+SILENT_FRAME: Final = mulaw.encode(np.zeros(PHONE_FRAME, np.int16))
+"""80 ms of mu-law silence."""
+
+
+class Outlet:
+    """The way out of one call. Owner: the call."""
+
+    def __init__(
+        self, leg: Leg, recorder: Recorder | None, write: Callable[[records.Record], None], now: Callable[[], int]
+    ) -> None:
+        """`now` gives the call's clock in samples at 8 kHz."""
+        self.playout = Playout()
+        self._leg, self._recorder, self._write, self._now = leg, recorder, write, now
+        self._down = model_to_phone()
+        self._silent_before = True
+
+    async def say(self, frame: AgentFrame) -> Piece | None:
+        """Send an agent frame. None: it was quiet, and left out to make up for a lag."""
+        needed = bool(frame.text) or frame.wish is not None
+        if not needed and _is_quiet(frame.pcm) and not self.playout.room_for_silence(self._now(), PHONE_FRAME):
+            return None
+        return await self.play(self._to_phone(frame.pcm), frame.text, frame.turn, marked=frame.wish is not None)
+
+    async def play(self, ulaw: bytes, text: str = "", turn: int = 0, *, marked: bool = False) -> Piece:
+        """Send audio, and a mark behind what has text or is to be `marked`."""
+        piece = self.playout.send(self._now(), len(ulaw), text, turn, marked=marked)
+        if self._recorder:
+            self._recorder.agent(piece.start, ulaw)
+        if piece.mark is None:
+            await self._leg.send(SendAudio(ulaw))
+        else:
+            await self._leg.send(SendAudio(ulaw), SendMark(self.playout.generation, piece.mark))
+        return piece
+
+    async def clear(self) -> None:
+        """Have the carrier forget what it holds; `take_back` comes first."""
+        await self._leg.send(Clear())
+
+    def take_back(self, reason: Literal["caller_spoke", "gate", "call_ended"]) -> None:
+        """Write down what was heard by now, and what will not be."""
+        now = self._now()
+        # What has ended by the account was heard; no mark proves it any more, since the clear returns them all.
+        for piece in self.playout.presumed(now):
+            if piece.text:
+                self._write(records.AgentSaid(piece.text, piece.turn, piece.start_ms, piece.end_ms, proven=False))
+        for piece in self.playout.clear(now):
+            if piece.text:
+                self._write(records.AgentUnheard(piece.text, piece.turn, now // PHONE_BYTES_PER_MS, reason))
+        if self._recorder:
+            self._recorder.cut(now)
+
+    def _to_phone(self, pcm: bytes) -> bytes:
+        """One frame at 24 kHz as 640 mu-law bytes. Two silent frames in a row need no filter: its tail is gone."""
+        if not pcm and self._silent_before:
+            return SILENT_FRAME
+        self._silent_before = not pcm
+        samples = np.frombuffer(pcm, np.float32) if pcm else np.zeros(MODEL_FRAME, np.float32)
+        return mulaw.encode_float(self._down.process(samples))
+
+
+def _is_quiet(pcm: bytes) -> bool:
+    return not pcm or float(np.abs(np.frombuffer(pcm, np.float32)).max()) < QUIET
