@@ -15,6 +15,8 @@ class Leg(Protocol):
     """
 
     no_media_seconds: float
+    broken: str
+    """What kept the connection from taking audio; empty while it takes it."""
 
     def events(self) -> AsyncIterator[Event]:
         """What the carrier says, until its connection ends. Raises `CarrierError` where it breaks the protocol."""

@@ -317,6 +317,9 @@ class CallSession:
             await asyncio.sleep(CHECK_SECONDS)
             elapsed = self._elapsed()
             stalled = self._clock() - self._last_media
+            if self._leg.broken:
+                self._finish(Outcome("carrier_lost", "the carrier's connection takes no audio any more"))
+                return
             if stalled > self._leg.no_media_seconds:
                 self._finish(Outcome("carrier_lost", f"no audio came for {self._leg.no_media_seconds:g} s"))
                 return

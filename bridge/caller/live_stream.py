@@ -57,6 +57,7 @@ class Media:
     close_code: int | None = None
     ended: Ending = "stream_failed"
     all_back: asyncio.Event = field(default_factory=asyncio.Event)
+    reported: bool = False
 
     @property
     def answer_ms(self) -> float | None:
@@ -167,6 +168,9 @@ class LiveStream:
         try:
             async for message in socket:
                 size, marks = media.stream.receive(message)
+                if media.stream.problem_count and not media.reported:
+                    media.reported = True  # Twilio goes on without the message
+                    self._report("stream-error", media.stream.problems[0])
                 if size:
                     now = time.monotonic()
                     media.answered = media.answered or now

@@ -37,7 +37,7 @@ from bridge.server.apologies import apology
 from bridge.server.call_queue import CallQueue
 from bridge.server.control import control_routes
 from bridge.server.do_not_call import DoNotCall
-from bridge.server.door import Door
+from bridge.server.door import SEND_BUFFER, BoundedSocket, Door
 from bridge.server.engine_process import EngineProcess
 from bridge.server.journal import Journal
 from bridge.server.keys import key_guard
@@ -142,7 +142,7 @@ class Server:
         http = self._http = _QuietSignals(
             uvicorn.Config(
                 self.app,
-                ws="websockets-sansio",
+                ws=BoundedSocket,
                 ws_max_size=MAX_MESSAGE,
                 ws_per_message_deflate=False,  # 17 µs a message and 40 KB a call for audio that does not shrink
                 http=self.door.protocol(),
@@ -325,6 +325,7 @@ def _bind(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # each connection inherits it
     try:
         listening.bind((settings.host, settings.port))
     except OSError as error:

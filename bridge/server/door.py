@@ -1,8 +1,11 @@
-"""The door: connections that have not shown a whole request yet are few, and for a short time.
+"""How connections come and go: those that have not shown a whole request yet are few, and for a short time.
 
 Whoever reaches the port may open connections and say nothing, or say it slowly. Each of them holds a file handle, so
 their number is bounded and their time is, from the first byte of a request to its last. Calls in progress have shown
 who they are, and do not count.
+
+A peer that reads nothing cannot be said goodbye to. Its connection is cut, because what waits for it in the buffers
+would keep the file handle open for as long as the peer likes.
 """
 
 from __future__ import annotations
@@ -11,9 +14,17 @@ import asyncio
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 REQUEST_SECONDS: Final = 10.0
 """Time that a request has from its first byte, or from its connection, to its last byte."""
+
+FAREWELL_SECONDS: Final = 5.0
+"""Time that a WebSocket has to close once nobody here wants it any more."""
+
+SEND_BUFFER: Final = 64 * 1024
+"""Bytes that the kernel holds for a peer (it doubles this): some ten seconds of a call. Left to itself it holds
+megabytes, and a peer that reads nothing would be noticed minutes later."""
 
 _BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -79,3 +90,18 @@ class _WatchedConnection(HttpToolsProtocol):
         self.door.expired += 1
         self._wait_no_more()
         self.transport.abort()
+
+
+class BoundedSocket(WebSocketsSansIOProtocol):
+    """A WebSocket, uvicorn's own, that is cut if it does not close in time."""
+
+    async def run_asgi(self) -> None:
+        """Serve the connection, then see that it goes."""
+        try:
+            await super().run_asgi()
+        finally:
+            self.loop.call_later(FAREWELL_SECONDS, self._cut)
+
+    def _cut(self) -> None:
+        if not self.disconnected:
+            self.transport.abort()

@@ -38,6 +38,7 @@ class Line:
     """Carrier and engine in one: what the test puts in comes out as events and frames, what the call sends is kept."""
 
     no_media_seconds = 10.0
+    broken = ""
 
     def __init__(self):
         self.incoming, self.frames = asyncio.Queue(), asyncio.Queue()
@@ -721,3 +722,11 @@ async def test_what_was_asked_for_happens_also_with_an_engine_that_never_says_it
     assert call.line.said == [("The shop is closing.", "hangup")]
     await call.turn(ANNOUNCE_SECONDS + 0.1)
     assert (await call.task).how == "operator_hangup"
+
+
+async def test_a_connection_that_takes_no_audio_any_more_ends_the_call(rig):
+    call = rig()
+    await call.turn(0.2)
+    call.line.broken = "TimeoutError"
+    await call.turn(0.1)
+    assert (await call.task).how == "carrier_lost"

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from bridge.caller.dial import Listener
 from bridge.caller.errors import CallError
 from bridge.cli.main import app
+from bridge.server.twilio.errors import STREAM_ERRORS
 from bridge.server.twilio.fallback import WEBHOOK_ERRORS
-from bridge.server.twilio.status import STREAM_ERRORS
 
 from .proxy import HOST, TLS, Proxy, known_host
 

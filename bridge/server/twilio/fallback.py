@@ -16,6 +16,7 @@ from starlette.responses import Response
 from bridge.call.parting import Outcome
 from bridge.server.admission import who_answers
 from bridge.server.twilio import answers
+from bridge.server.twilio.errors import STREAM_ERRORS
 from bridge.server.twilio.requests import Desk, field, twiml
 
 log = logging.getLogger("bridge.twilio")
@@ -31,8 +32,8 @@ WEBHOOK_ERRORS: Final = {
     "12100": "the TwiML was not well-formed XML",
     "12200": "the TwiML broke its schema",
     "12300": "the answer's content type was not that of TwiML",
-}
-"""Twilio's error codes for webhooks, in words."""
+} | STREAM_ERRORS
+"""Twilio's error codes for webhooks and what they answer, in words."""
 
 
 def fallback_routes(router: APIRouter, desk: Desk) -> None:

@@ -13,23 +13,11 @@ from starlette.responses import Response
 from bridge.call.parting import Outcome
 from bridge.server.register import utc_now
 from bridge.server.switchboard import Switchboard
+from bridge.server.twilio.errors import STREAM_ERRORS
 from bridge.server.twilio.requests import Desk, field, repetition, target
 from bridge.transcript.records import CarrierReport, How, Problem
 
 log = logging.getLogger("bridge.twilio")
-
-STREAM_ERRORS: Final = {
-    "31901": "the stream's socket timed out",
-    "31902": "the stream's socket was refused",
-    "31920": "the stream's upgrade was not answered with 101: wrong address, expired token or refused signature",
-    "31921": "our side closed the stream",
-    "31922": "the stream's address is not wss",
-    "31923": "the stream's address is malformed",
-    "31924": "the stream broke the WebSocket protocol",
-    "31941": "the stream's track was not valid",
-    "31950": "Twilio did not understand a message of ours",
-}
-"""Twilio's error codes for streams, in words."""
 
 CALL_OVER: Final[dict[str, tuple[How, str]]] = {
     "completed": ("caller_hung_up", "the caller hung up before the stream came"),

@@ -1,6 +1,6 @@
 """What Twilio tells beside a call ends up in the call's record, and frees what the call no longer needs."""
 
-from bridge.server.twilio.status import STREAM_ERRORS
+from bridge.server.twilio.errors import STREAM_ERRORS
 from bridge.transcript.records import CarrierReport, Ended, Problem
 
 from .phone import TOKEN, Phone, end_of, slot_is_free, until, whole_stream
