@@ -87,7 +87,8 @@ def talk(
         pcm = read_wav(wav_in, rate)
         started = time.perf_counter()
         assert file is not None  # find_voice gives only voices that are there
-        said = _answer(console, loaded, pcm, read_voice(loaded, file), prompt, seed, sampling)
+        graphs = settings.cuda_graphs and not cpu_offload
+        said = _answer(console, loaded, pcm, read_voice(loaded, file), prompt, seed, sampling, graphs)
         took = time.perf_counter() - started
     _write_wav(wav_out, said.pcm, rate)
     seconds = len(pcm) / rate
@@ -167,6 +168,7 @@ def _answer(
     prompt: str,
     seed: int,
     sampling: Sampling,
+    graphs: bool,
 ) -> Talk:
     from bridge.engine.personaplex.talk import talk as answer
 
@@ -180,6 +182,7 @@ def _answer(
             prompt,
             seed=seed,
             sampling=sampling,
+            graphs=graphs,
             on_frame=lambda done, total: progress.update(task, completed=done, total=total),
         )
 

@@ -1,8 +1,8 @@
 """Which page of a pool belongs to which slot. Numbers only: no torch, no memory.
 
 A page holds the keys and values of some positions, for all layers. A slot gets its pages one by one as its call grows,
-always the lowest free ones, so that a step need not look past the pool's first few. Page 0 belongs to nobody: it
-stands wherever a slot has no page yet, and stays empty.
+always the lowest free ones, so that a step need not look past the pool's first few; where others have left holes, later
+pages move down into them. Page 0 belongs to nobody: it stands wherever a slot has no page yet, and stays empty.
 
 There may be fewer pages than all slots can have. The rules:
 
@@ -110,6 +110,23 @@ class PageTable:
         self.table[slot] = NOBODYS
         self.stuck[slot] = False
         self._held[slot] = self._promised[slot] = 0
+
+    def lower(self) -> tuple[int, int] | None:
+        """Give the slot that has the last page in use the first free one instead, if a step then need look at fewer.
+
+        → from where to where its content must be copied, or None where nothing would be gained.
+        """
+        last = int(self.table.max(initial=NOBODYS))
+        if bucket_of(1 + self.used) >= bucket_of(1 + last):
+            return None
+        first = heapq.heappop(self._free)
+        slot, place = self.owner[last], self.place[last]
+        self.table[slot, place] = first
+        self.owner[first], self.place[first] = slot, place
+        self.owner[last] = self.place[last] = 0
+        heapq.heappush(self._free, last)
+        self.changed = True
+        return last, first
 
     def _give(self, slot: int) -> None:
         held = self._held[slot]

@@ -262,6 +262,7 @@ class Runtime:
             self._slots.window.reserve(slot, self._positions[slot] + 1)
         for slot in slots:
             self._positions[slot] += 1
+        self._slots.window.close_up()
 
     def _first_words(self, size: int, fresh: Collection[int], gate: Gate | None) -> None:
         """Choose and speak for calls whose prompt has been listened to and not answered."""

@@ -31,15 +31,17 @@ def talk(
     *,
     seed: int = 42,
     sampling: Sampling | None = None,
+    graphs: bool = True,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> Talk:
     """Let the model answer a caller, float32 [n] at 24 kHz; the answer has the same n samples.
 
     prompt: the persona as text, or as token ids where the snapshot has no tokeniser. Pieces of text begin with a space
-    where a word begins, and carry the time of the audio frame that they belong to. `on_frame` is told how many of
-    how many frames are done. Raises `config.PersonaPlexError` for a prompt or a voice that does not fit.
+    where a word begins, and carry the time of the audio frame that they belong to. graphs: see `Runtime`; layers that
+    visit the GPU one by one (`offload.py`) cannot be captured. `on_frame` is told how many of how many frames are done.
+    Raises `config.PersonaPlexError` for a prompt or a voice that does not fit.
     """
-    runtime = Runtime(model, slots=1)
+    runtime = Runtime(model, slots=1, graphs=graphs)
     runtime.open(0, runtime.snapshot(voice, prompt), seed, sampling)
     size, rate = model.config.mimi.frame_samples, model.config.mimi.sample_rate
     heard = np.zeros(-(-len(pcm) // size) * size, dtype=np.float32)

@@ -57,6 +57,24 @@ def test_kept_prompt_changes_nothing_before_the_window_is_full(model: Model) -> 
     assert not same(kept[room:], sliding[room:])
 
 
+def test_call_that_outlives_others_moves_into_their_pages_and_does_not_notice(model: Model) -> None:
+    runtime = Runtime(model, 4, sizes=[4])
+    prompt, caller = runtime.snapshot(VOICE, [20] * 30), sound(0, 20)
+    alone = run_calls(runtime, [Call(3, caller, prompt, seed=3)])[0]
+    for slot in (0, 1, 2):
+        runtime.open(slot, prompt, seed=slot)
+    runtime.open(3, prompt, seed=3)
+    said, buckets = [], []
+    for count, frame in enumerate(caller):
+        if count == 4:
+            for slot in (0, 1, 2):
+                runtime.close(slot)
+        said.append(runtime.step({3: frame})[3])
+        buckets.append(runtime._slots.window.bucket)
+    assert same(said, alone)
+    assert buckets[3] == 32 and buckets[-1] == 12
+
+
 @pytest.mark.parametrize(("frames", "kept"), [(12, 12), (32, 32), (50, 32), (64, 32), (65, 0)])
 def test_half_a_window_is_left_for_the_call(model: Model, frames: int, kept: int) -> None:
     assert model.config.lm.context == 64

@@ -65,6 +65,29 @@ def test_slot_that_finds_no_page_stays_with_what_it_has_until_it_is_free() -> No
     assert table.reserve(0, 5)
 
 
+@given(steps)
+def test_pages_close_up_where_calls_have_ended(calls: list[tuple[int, int]]) -> None:
+    table = PageTable(SLOTS, PER_SLOT)
+    for slot, count in calls:
+        if count:
+            table.reserve(slot, count)
+        else:
+            table.release(slot)
+    content = of_each_page(table)
+    while (move := table.lower()) is not None:
+        last, first = move
+        assert first < last and first not in content
+        content[first] = content.pop(last)
+    assert table.bucket == min(bucket_of(1 + table.used), table.most)
+    assert content == of_each_page(table)
+    assert all((table.owner[page], table.place[page]) == where for page, where in content.items())
+
+
+def of_each_page(table: PageTable) -> dict[int, tuple[int, int]]:
+    """Slot and place of each page in use."""
+    return {int(table.table[at]): (int(at[0]), int(at[1])) for at in zip(*np.nonzero(table.table), strict=True)}
+
+
 def test_what_the_device_must_be_told_is_marked() -> None:
     table = PageTable(SLOTS, PER_SLOT)
     for change, told in ((lambda: table.reserve(1, 2), True), (lambda: table.reserve(1, 1), False),
