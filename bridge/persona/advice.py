@@ -77,6 +77,9 @@ def advice(document: Document, persona: Persona | None) -> Iterator[Problem]:
         )
     if persona.transfer is None:
         yield document.problem(("transfer",), "is missing", "callers who want a person cannot be put through")
+    if persona.when_full.to and persona.when_full.to.startswith("http://"):
+        what = "is not encrypted: whoever listens in between hears of every call"
+        yield document.problem(("when_full", "to"), what, "write https:// if the other bridge has a certificate")
     if persona.recording and (key := persona.recording.opt_out_key) and not _tells(persona.recording.notice, key):
         what = f"does not tell callers of the opt_out_key {key}"
         yield document.problem(("recording", "notice"), what, "nobody presses a key that they do not know of")

@@ -56,6 +56,7 @@ def api_routes(
                 "kv_reserved_bytes": engine.counters.beat.kv_reserved_bytes,
                 "shedding": engine.shedding,
                 "free": switchboard.free,
+                "on_hold": len(switchboard.queue),
                 "personas": book.names,
                 "personas_with_problems": sorted(book.problems),
                 "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),

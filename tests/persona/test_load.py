@@ -150,6 +150,11 @@ def test_allowed_topics_are_checked_like_blocked_ones() -> None:
     assert "allowed, topics: is missing (a list of topics" in said(GOOD + "allowed: {threshold: 0.3}\n")[0]
 
 
+def test_another_bridge_that_is_not_reached_over_tls_is_warned_of() -> None:
+    (warning,) = warned(f"{GOOD}when_full: {{action: elsewhere, to: 'http://two.example.com/twilio/voice'}}\n")
+    assert "when_full, to: is not encrypted" in warning
+
+
 def test_parse_raises_one_error_whose_message_lists_all_problems() -> None:
     with pytest.raises(PersonaError) as caught:
         parse("name: other\nrefusal:\n", "shop")

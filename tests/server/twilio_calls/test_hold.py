@@ -132,7 +132,7 @@ async def test_callers_on_hold_hear_their_place_and_music_and_are_seated_in_the_
         lines = [verb.text for verb in reports[3].after if verb.name == "Say"]
         assert lines[:2] == ["All our lines are busy. Please hold the line.", "You are number 2."]
         assert lines[-1] == "You are number 1."
-        assert [entry.ended_how for entry in server.store.list()] == ["caller_hung_up"] * 4
+        await until(lambda: [entry.ended_how for entry in server.store.list()] == ["caller_hung_up"] * 4)
         assert server.switchboard.queue.counters.seated == 2
 
 
@@ -321,6 +321,7 @@ async def test_who_is_on_hold_and_how_long_others_were_can_be_measured(serve, ht
         clock.now += 10
         await talking.post("/twilio/call-status", CallStatus="completed")
         await ask(server, first, path)
+        assert (await http.get(f"{server.local_url}/health")).json()["on_hold"] == 1
         metrics = (await http.get(f"{server.local_url}/metrics")).text
         for line in (
             "callbridge_callers_on_hold 1.0",
