@@ -106,9 +106,9 @@ async def measure(calls: int, seconds: int, folder: Path) -> dict[str, Any]:
     (folder / "personas/echo.yaml").write_text(PERSONA)
     (folder / "load.xml").write_text(SCENARIO % (seconds * 1000))
     (folder / "bursts.pcap").write_bytes(bursts(seconds))
-    environment = {**os.environ, "PORT": str(port), "DATA_DIR": str(folder / "data")}
+    environment = {**os.environ, "PORT": str(port), "DATA_DIR": str(folder / "data"), "SIP_ARI_PORT": str(ari)}
     command = [sys.executable, "-m", "bridge.cli.main"]
-    asterisk = start([*command, "sip", "up", "--ari-port", str(ari)], folder, environment, "asterisk")
+    asterisk = start([*command, "sip", "up"], folder, environment, "asterisk")
     bridge = start([*command, "serve", "--engine", "echo"], folder, environment, "bridge")
     capture = start(["tcpdump", "-i", "lo", "-s", "70", "-B", "65536", "-w", "load.pcap", "udp", "portrange",
                      "16000-16999"], folder, environment, "capture")  # fmt: skip

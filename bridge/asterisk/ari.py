@@ -18,7 +18,14 @@ class AsteriskError(BridgeError):
 
 
 async def place_call(
-    url: str, password: str, *, number: str, trunk: str, variables: Mapping[str, str], ring_seconds: int = 45
+    url: str,
+    password: str,
+    *,
+    number: str,
+    trunk: str,
+    caller_id: str,
+    variables: Mapping[str, str],
+    ring_seconds: int = 30,
 ) -> str:
     """Have Asterisk call `number` by way of `trunk`; once it is answered the bridge gets it. The channel's id.
 
@@ -29,6 +36,7 @@ async def place_call(
         "context": OUTBOUND,
         "extension": number,
         "priority": 1,
+        "callerId": caller_id,
         "timeout": ring_seconds,
         "variables": {f"_{name}": value for name, value in variables.items()},
     }

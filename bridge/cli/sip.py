@@ -17,10 +17,13 @@ from dotenv import dotenv_values
 from rich.console import Console
 
 from bridge.asterisk import install, run
+from bridge.caller.host import DEFAULT_URL
 from bridge.cli.serve import set_up_logging
+from bridge.cli.twilio import NumberArgument, number_in_form
+from bridge.cli.twilio_calls import post_order, show_placed
 from bridge.facts.errors import SettingsError
 from bridge.facts.settings import Settings, load_settings
-from bridge.server.app import sip_password
+from bridge.server.app import ari_password, sip_password
 from bridge.sip.asterisk_files import Bridge, Secrets, asterisk_files, dial_plan, websocket_client
 from bridge.sip.guard import Guard
 from bridge.sip.load import parse_plan
@@ -32,7 +35,6 @@ app = typer.Typer(no_args_is_help=True, help="Take calls from SIP trunks, PBXs a
 
 PlanFile = Annotated[Path | None, typer.Option("--file", help="Who may call.", show_default="sip.yaml")]
 BridgeHost = Annotated[str, typer.Option("--bridge-host", help="Where Asterisk finds the bridge.")]
-AriPort = Annotated[int, typer.Option("--ari-port", min=1, max=65535, help="Port for orders to Asterisk (loopback).")]
 
 
 @app.command()
@@ -86,7 +88,6 @@ def config(
         bool, typer.Option("--own-asterisk", help="Only what an Asterisk or FreePBX of yours needs besides its own.")
     ] = False,
     bridge_host: BridgeHost = "127.0.0.1",
-    ari_port: AriPort = 8088,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write Asterisk's configuration from sip.yaml, after looking for mistakes; exit status 1 if there are any.
@@ -101,7 +102,7 @@ def config(
     """
     settings = load_settings()
     plan, known = _plan(file or settings.sip_file, own_asterisk=own_asterisk)
-    bridge = Bridge(bridge_host, settings.port, ari_port)
+    bridge = Bridge(bridge_host, settings.port, settings.sip_ari_port)
     found = mistakes(plan, known, bridge, _unreadable(plan)) if not own_asterisk else []
     errors = [one for one in found if one.severity == "error"]
     folder = out or settings.data_dir / "sip" / "etc"
@@ -129,7 +130,6 @@ def up(
         Path | None, typer.Option(help="Folder of the private Asterisk.", show_default="~/.cache/callbridge/asterisk")
     ] = None,
     bridge_host: BridgeHost = "127.0.0.1",
-    ari_port: AriPort = 8088,
 ) -> None:
     """Start Asterisk with the files of sip.yaml, and keep it running until Ctrl-C.
 
@@ -143,7 +143,7 @@ def up(
     settings = load_settings()
     set_up_logging(settings)
     plan, known = _plan(file or settings.sip_file)
-    bridge = Bridge(bridge_host, settings.port, ari_port)
+    bridge = Bridge(bridge_host, settings.port, settings.sip_ari_port)
     found = mistakes(plan, known, bridge, _unreadable(plan))
     _tell(found)
     if any(one.severity == "error" for one in found):
@@ -154,6 +154,30 @@ def up(
         with Console(stderr=True).status("Fetching Asterisk, once…"):
             asterisk = install.build(folder)
     asyncio.run(_up(asterisk, settings, plan, _files(plan, known, bridge, settings)))
+
+
+@app.command()
+def call(
+    phone_number: NumberArgument,
+    persona: Annotated[str, typer.Option(help="Who calls; the persona needs a group `outbound`.")],
+    trunk: Annotated[str, typer.Option(help="The trunk of sip.yaml to call by.")],
+    caller_id: Annotated[
+        str | None,
+        typer.Option(callback=number_in_form, help="The number that they see. Without it, the persona's."),
+    ] = None,
+    url: Annotated[str, typer.Option(help="Address of the bridge.")] = DEFAULT_URL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Have a running bridge call somebody by a SIP trunk, through the Asterisk of `callbridge sip up`.
+
+    Nobody is called who is on the do-not-call list, outside the persona's hours, or without a free slot.
+
+    Example:
+
+        callbridge sip call +15551234567 --persona bakery --trunk carrier
+    """
+    order = {"to": phone_number, "persona": persona, "caller_id": caller_id, "trunk": trunk}
+    show_placed(post_order(url, order), as_json=as_json)
 
 
 async def _up(asterisk: install.Asterisk, settings: Settings, plan: SipPlan, files: Mapping[str, str]) -> None:
@@ -218,7 +242,7 @@ def _files(
     plan: SipPlan, known: Mapping[str, str], bridge: Bridge, settings: Settings, *, own_asterisk: bool = False
 ) -> Mapping[str, str]:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    shared = Secrets(known, bridge=sip_password(settings), ari=secrets.token_urlsafe(18))
+    shared = Secrets(known, bridge=sip_password(settings), ari=ari_password(settings))
     if own_asterisk:
         return {
             "websocket_client_callbridge.conf": websocket_client(shared, bridge),

@@ -58,7 +58,11 @@ def call(
         callbridge twilio call +15551234567 --persona bakery --json
     """
     order = {"to": phone_number, "persona": persona, "caller_id": caller_id, "record": record}
-    placed = _post(url.rstrip("/"), {name: value for name, value in order.items() if value is not None})
+    show_placed(post_order(url, order), as_json=as_json)
+
+
+def show_placed(placed: dict[str, Any], *, as_json: bool) -> None:
+    """Say who calls whom, and where to look afterwards."""
     if as_json:
         typer.echo(json.dumps(placed))
         return
@@ -67,7 +71,9 @@ def call(
     console.print(f"When it is over:  callbridge calls show {placed['call_id']}")
 
 
-def _post(url: str, order: dict[str, Any]) -> dict[str, Any]:
+def post_order(url: str, order: dict[str, Any]) -> dict[str, Any]:
+    """Have the bridge at `url` call somebody; values that are None are left out. Raises `CallNotPlacedError`."""
+    url, order = url.rstrip("/"), {name: value for name, value in order.items() if value is not None}
     headers = {"Authorization": f"Bearer {api_key_of(load_settings()) or ''}"}
     try:
         with httpx.Client(trust_env=not is_loopback(url)) as client:

@@ -119,6 +119,9 @@ class Settings(BaseSettings):
         description="Password with which Asterisk hands calls over. Empty: a new one is written to DATA_DIR/sip.key.",
     )
     sip_file: Path = Field(Path("sip.yaml"), description="Who may call over SIP; `callbridge sip new` writes one.")
+    sip_ari_port: int = Field(
+        8088, ge=1, le=65535, description="Port on loopback where Asterisk is told to call somebody."
+    )
     sip_allow: str = Field(
         "127.0.0.0/8,::1/128", description="Networks from which Asterisk may come, separated by commas."
     )

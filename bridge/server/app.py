@@ -35,6 +35,7 @@ from bridge.server.afterwards import Afterwards
 from bridge.server.api import api_routes
 from bridge.server.apologies import apology
 from bridge.server.call_queue import CallQueue
+from bridge.server.calls_out import CallsOut
 from bridge.server.control import control_routes
 from bridge.server.do_not_call import DoNotCall
 from bridge.server.door import SEND_BUFFER, BoundedSocket, Door
@@ -48,11 +49,11 @@ from bridge.server.prefix import under_prefix
 from bridge.server.register import Register
 from bridge.server.seating import Seating
 from bridge.server.signature import Signatures
+from bridge.server.sip.calls_out import AsteriskTrunks
 from bridge.server.sip.routes import Network, SipSettings, sip_routes
 from bridge.server.store import CallStore
 from bridge.server.switchboard import Switchboard
 from bridge.server.tokens import StreamTokens
-from bridge.server.twilio.calls_out import CallsOut
 from bridge.server.twilio.requests import TwilioSettings
 from bridge.server.twilio.rest import TwilioCalls
 from bridge.server.twilio.routes import twilio_routes
@@ -119,6 +120,7 @@ class Server:
             self.switchboard,
             self.book,
             calls,
+            AsteriskTrunks(f"http://127.0.0.1:{self.settings.sip_ari_port}", ari_password(self.settings)),
             self.do_not_call,
             self.public_url,
             lambda: datetime.now(UTC),
@@ -276,6 +278,11 @@ def sip_password(settings: Settings) -> str:
     """The password that Asterisk and this server share."""
     secret = settings.sip_password
     return secret.get_secret_value() if secret else _own_key(settings.data_dir, "sip.key", "SIP_PASSWORD")
+
+
+def ari_password(settings: Settings) -> str:
+    """The password with which this server gives Asterisk orders."""
+    return _own_key(settings.data_dir, "ari.key", "DATA_DIR")
 
 
 def _sip_settings(settings: Settings) -> SipSettings:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, HTTPException
 from pydantic import Field
 
 from bridge.persona.schema import Closed, Line, PhoneNumber
+from bridge.server.calls_out import CallOrder, CallRefusedError, CallsOut, Why
 from bridge.server.register import LiveCall
 from bridge.server.switchboard import Switchboard
-from bridge.server.twilio.calls_out import CallOrder, CallRefusedError, CallsOut, Why
 from bridge.server.twilio.rest import TwilioCalls
 from bridge.server.twilio_client import TwilioError
+from bridge.sip.plan import NAME as TRUNK
 
 STATUS: Final[dict[Why, int]] = {"unknown": 404, "forbidden": 403, "busy": 409, "carrier": 502}
 """How a refusal to call somebody is answered."""
@@ -28,6 +29,9 @@ class NewCall(Closed):
         default=None, description="The number that they see, one of the account's. Default: the persona's."
     )
     record: bool | None = Field(default=None, description="Whether the call is recorded. Default: RECORD.")
+    trunk: str | None = Field(
+        default=None, pattern=TRUNK, description="The SIP trunk of sip.yaml to call by. Default: Twilio calls."
+    )
 
 
 class TransferOrder(Closed):
@@ -58,12 +62,12 @@ def control_routes(
 
     @router.post("/api/calls", status_code=201, summary="Call somebody")
     async def place(call: NewCall) -> dict[str, Any]:
-        """The answer comes when Twilio has taken the order, not when somebody answers; see the call's record.
+        """The answer comes when Twilio or Asterisk has taken the order, not when somebody answers: see the record.
 
         403: the do-not-call list, the persona's hours, or a persona that calls nobody; 409: no free slot.
         """
         try:
-            ticket = await calls_out.place(CallOrder(call.persona, call.to, call.caller_id, call.record))
+            ticket = await calls_out.place(CallOrder(call.persona, call.to, call.caller_id, call.record, call.trunk))
         except CallRefusedError as error:
             raise HTTPException(STATUS[error.why], str(error)) from None
         return {"call_id": ticket.call_id, "persona": ticket.persona.name, "from": ticket.from_number, "to": call.to}

@@ -124,7 +124,6 @@ exten => _[+0-9A-Za-z].,1,Set(GROUP(callbridge)=${{BRIDGE_PARTY}})
 ; Reached only by calls that the bridge itself placed and that were answered.
 exten => _[+0-9].,1,Set(_BRIDGE_CHANNEL=${{UNIQUEID}})
  same => n,Set(_SIP_TO=${{EXTEN}})
- same => n,Set(_BRIDGE_OUTBOUND=1)
  same => n,Dial(WebSocket/bridge/c(ulaw)f(json)n,,g)
  same => n,Hangup(16)
 """

@@ -6,7 +6,7 @@ A key that ends in `_from` names an environment variable (or a line of `.env`) t
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -29,7 +29,8 @@ Network = Annotated[str, AfterValidator(_network)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_list)]
 Address = Annotated[str, AfterValidator(_address)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+NAME: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Small letters, digits and hyphens: it becomes the name of a section in Asterisk's files."""
 
 User = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+][A-Za-z0-9+._-]{0,63}$")]

@@ -24,6 +24,7 @@ from bridge.facts.errors import CarrierError
 from bridge.server.admission import cannot_take, who_answers
 from bridge.server.journal import new_call_id
 from bridge.server.personas import PersonaBook
+from bridge.server.sip.calls_out import CALL
 from bridge.server.sip.leg import AsteriskLeg
 from bridge.server.switchboard import Switchboard
 from bridge.server.tokens import Ticket
@@ -93,9 +94,11 @@ def sip_routes(switchboard: Switchboard, book: PersonaBook, settings: SipSetting
             log.warning("a channel was refused: %s", error)
             await leg.close(error.close_code, str(error))
             return None
-        await book.refresh()
         said = started.parameters
         channel = _channel_id(said)
+        if CALL in said:
+            return await _placed(leg, said[CALL], channel or started.call_id)
+        await book.refresh()
         duty = who_answers(
             book, said.get("BRIDGE_PERSONA") or None, _e164(said.get("SIP_TO", "")), settings.default_persona
         )
@@ -117,6 +120,15 @@ def sip_routes(switchboard: Switchboard, book: PersonaBook, settings: SipSetting
             record=settings.record,
             carrier="sip",
         )
+
+    async def _placed(leg: AsteriskLeg, call_id: str, channel: str) -> Ticket | None:
+        """The ticket of a call that we placed and that has been answered."""
+        found = switchboard.tokens.bind(call_id, channel)
+        if found is None:
+            log.warning("a call that we did not place, or long ago, was answered; it is hung up")
+            await _turn_away(leg, channel, HANG_UP, "this call is not expected")
+            return None
+        return switchboard.tokens.take(found[0])
 
     async def _turn_away(leg: AsteriskLeg, channel: str, cause: str, why: str) -> None:
         turned_away[channel] = cause

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from bridge.server.calls_out import CallsOut
 from bridge.server.twilio import answers
-from bridge.server.twilio.calls_out import CallsOut
 from bridge.server.twilio.requests import Desk, field, repetition, target, twiml
 from bridge.server.twilio_client import TwilioError
 

@@ -6,10 +6,10 @@ import time
 
 from fastapi import APIRouter
 
+from bridge.server.calls_out import CallsOut
 from bridge.server.personas import PersonaBook
 from bridge.server.signature import Signatures
 from bridge.server.switchboard import Switchboard
-from bridge.server.twilio.calls_out import CallsOut
 from bridge.server.twilio.fallback import fallback_routes
 from bridge.server.twilio.hold import hold_routes
 from bridge.server.twilio.loose_ends import LooseEnds

@@ -59,10 +59,11 @@ def asterisk(tmp_path_factory):
          "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True,
     )  # fmt: skip
     (folder / "sip.yaml").write_text(PLAN.format(udp=here.udp, tls=here.tls, folder=folder))
-    environment = {**os.environ, **PASSWORDS, "PORT": str(here.bridge), "DATA_DIR": str(folder)}
+    environment = {**os.environ, **PASSWORDS, "PORT": str(here.bridge), "DATA_DIR": str(folder),
+                   "SIP_ARI_PORT": str(here.ari)}  # fmt: skip
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bridge.cli.main", "sip", "up", "--ari-port", str(here.ari)],
+            [sys.executable, "-m", "bridge.cli.main", "sip", "up"],
             cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + install.BUILD_SECONDS
@@ -80,9 +81,18 @@ def asterisk(tmp_path_factory):
 
 
 @pytest.fixture
-def bridge(asterisk, serve):
+def bridge(asterisk, serve, tmp_path):
     """`async with bridge(...) as server`: a server where Asterisk looks for it."""
-    return lambda **settings: serve(port=asterisk.bridge, sip_password=PASSWORDS["SIP_PASSWORD"], **settings)
+
+    @contextlib.asynccontextmanager
+    async def with_asterisk(**settings):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        shutil.copy(asterisk.folder / "ari.key", tmp_path / "data")
+        own = {"port": asterisk.bridge, "sip_password": PASSWORDS["SIP_PASSWORD"], "sip_ari_port": asterisk.ari}
+        async with serve(**own, **settings) as server:
+            yield server
+
+    return with_asterisk
 
 
 @pytest.fixture
@@ -108,13 +118,13 @@ async def media():
             await task
 
 
-async def connected(caller, end):
-    """Give the media its peer as soon as SIPp has been told of it."""
+async def connected(caller, end, behind="SIP/2.0 200"):
+    """Give the media its peer as soon as SIPp has been told of it, by Asterisk's answer or by its INVITE."""
     async with asyncio.timeout(15):
         while True:
             await asyncio.sleep(0.02)
             log = caller.folder / f"{caller.count}.log"
             text = log.read_text(errors="replace") if log.exists() else ""
-            if "SIP/2.0 200" in text and "m=audio" in text.split("SIP/2.0 200")[-1]:
-                end.peer = media_port(text)
+            if "m=audio" in text.partition(behind)[2]:
+                end.peer = media_port(text, behind)
                 return

@@ -82,7 +82,7 @@ class Caller:
     def __init__(self, folder, port):
         self.folder, self.port, self.count = folder, port, 0
 
-    async def call(self, *steps, host="127.0.0.2", seconds=20, transport="u1", arguments=()):
+    async def call(self, *steps, host="127.0.0.2", seconds=20, transport="u1", port=0, arguments=()):
         """Run a scenario. Returns (whether SIPp met what it expected, the messages)."""
         self.count += 1
         scenario, log = self.folder / f"{self.count}.xml", self.folder / f"{self.count}.log"
@@ -91,9 +91,10 @@ class Caller:
             f'<?xml version="1.0" encoding="us-ascii"?>\n<scenario name="call">\n{steps}\n</scenario>\n'
         )
         process = await asyncio.create_subprocess_exec(
-            "sipp", f"127.0.0.1:{self.port}", "-sf", scenario, "-i", host, "-p", str(free_port(host)), "-m", "1",
-            "-timeout", f"{seconds}s", "-timeout_error", "-trace_msg", "-message_file", log, "-nostdin", "-t",
-            transport, *arguments, cwd=self.folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            "sipp", f"127.0.0.1:{self.port}", "-sf", scenario, "-i", host, "-p", str(port or free_port(host)),
+            "-m", "1", "-timeout", f"{seconds}s", "-timeout_error", "-trace_msg", "-message_file", log, "-nostdin",
+            "-t", transport, *arguments, cwd=self.folder,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         try:
             output, _ = await process.communicate()
@@ -110,9 +111,9 @@ def statuses(messages):
     return [int(code) for code in re.findall(r"^SIP/2\.0 (\d{3})", messages, re.M)]
 
 
-def media_port(messages, host="127.0.0.1"):
-    """Where the answer wants its media."""
-    found = re.findall(r"^m=audio (\d+) RTP/S?AVP", messages.split("SIP/2.0 200")[-1], re.M)
+def media_port(messages, behind="SIP/2.0 200", host="127.0.0.1"):
+    """Where Asterisk wants its media: in the description that follows its answer, or its INVITE."""
+    found = re.findall(r"^m=audio (\d+) RTP/S?AVP", messages.partition(behind)[2], re.M)
     return (host, int(found[0]))
 
 

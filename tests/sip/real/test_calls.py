@@ -268,3 +268,79 @@ async def test_media_leaves_each_20_ms_and_none_is_lost(bridge, caller, media):
         assert len(packets) > 150
         assert (lost(packets), out_of_order(packets)) == (0, 0)
         assert statistics.median(abs(gap - 20) for gap in spacings_ms(packets)) < 1
+
+
+CALLING = """\
+name: shop
+business: Corner Shop
+description: a shop on the corner
+agent_name: Ada
+numbers: ["+12025550111"]
+greeting: Corner Shop, hello.
+refusal: I can't talk about that.
+outbound:
+  notice: This is an automatic call.
+  greeting: Your order is ready.
+  timezone: UTC
+  days: mon-sun
+  hours: 0:00-24:00
+  rings: 5
+"""
+RING_AND_ANSWER = """<recv request="INVITE"/><send><![CDATA[
+SIP/2.0 180 Ringing
+[last_Via:]
+[last_From:]
+[last_To:];tag=[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:callee@[local_ip]:[local_port]>
+Content-Length: 0
+
+]]></send><send retrans="500"><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:callee@[local_ip]:[local_port]>
+Content-Type: application/sdp
+Content-Length: [len]
+
+{body}]]></send><recv request="ACK"/>"""
+
+
+async def test_a_person_is_called_by_a_trunk_and_talks_with_the_persona(bridge, asterisk, caller, media, http):
+    async with bridge(personas={"shop": CALLING}) as server:
+        end = media()
+        ringing = asyncio.create_task(
+            caller.call(RING_AND_ANSWER.format(body=sdp(end)), pause(2), asked("BYE"), seconds=20, port=5060)
+        )
+        await asyncio.sleep(0.5)
+        order = {"to": "+12025550177", "persona": "shop", "trunk": "carrier"}
+        headers = {"Authorization": f"Bearer {server.api_key}"}
+        answer = await http.post(f"{server.local_url}/api/calls", json=order, headers=headers)
+        assert answer.status_code == 201, answer.text
+        await until(lambda: server.switchboard.calls == 1)
+        (live,) = server.switchboard.live.values()
+        assert (live.ticket.call_id, live.ticket.carrier) == (answer.json()["call_id"], "sip")
+        await connected(caller, end, behind="INVITE sip")
+        end.play(TONE * 100)
+        await asyncio.sleep(2.2)
+        assert loudness(end.audio) > 0.05
+        live.session.stop("operator_hangup", "it was asked for from outside")
+        good, messages = await ringing
+        assert good, messages
+        assert "INVITE sip:+12025550177@127.0.0.2" in messages
+        assert "+12025550111" in messages, "the person sees the persona's own number"
+        call, *_, ended = records_of(server)
+        assert (call.direction, call.carrier, ended.how) == ("outbound", "sip", "operator_hangup")
+
+
+async def test_a_trunk_that_is_not_there_calls_nobody(bridge, http):
+    async with bridge(personas={"shop": CALLING}) as server:
+        order = {"to": "+12025550177", "persona": "shop", "trunk": "nowhere"}
+        headers = {"Authorization": f"Bearer {server.api_key}"}
+        answer = await http.post(f"{server.local_url}/api/calls", json=order, headers=headers)
+        assert (answer.status_code, "is there a trunk nowhere?" in answer.text) == (502, True), answer.text
+        assert server.switchboard.free == server.engine.capacity

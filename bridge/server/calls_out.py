@@ -1,4 +1,4 @@
-"""Calling people: who may be called when, from which number, and what Twilio asks and tells of such a call."""
+"""Calling people: who may be called when, from which number, by Twilio or a SIP trunk, and what Twilio tells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from bridge.call.parting import Outcome
 from bridge.facts.errors import BridgeError
@@ -21,13 +21,15 @@ from bridge.server.switchboard import Switchboard
 from bridge.server.tokens import Ticket
 from bridge.server.twilio.answers import MESSAGE_LEFT
 from bridge.server.twilio.rest import NO_CREDENTIALS, Links, TwilioCalls
-from bridge.server.twilio_client import TwilioError
 from bridge.transcript.records import CarrierReport
 
 log = logging.getLogger("bridge.twilio")
 
 GRACE_SECONDS: Final = 60.0
 """Beyond the ringing, time for Twilio to dial, and to open the stream; until then the slot is promised."""
+
+TRUNK_GRACE_SECONDS: Final = 10.0
+"""The same for a trunk: Asterisk itself gives up when the ringing is over."""
 
 Why = Literal["unknown", "forbidden", "busy", "carrier"]
 
@@ -43,12 +45,23 @@ class CallRefusedError(BridgeError):
 
 @dataclass(frozen=True, slots=True)
 class CallOrder:
-    """Who shall call whom; with `caller_id` from another number than the persona's own."""
+    """Who shall call whom; with `caller_id` from another number than the persona's own.
+
+    `trunk` is the name of a SIP trunk to call by; without it Twilio calls.
+    """
 
     persona: str
     to: str
     caller_id: str | None = None
     record: bool | None = None
+    trunk: str | None = None
+
+
+class Trunks(Protocol):
+    """SIP trunks by which people can be called."""
+
+    async def place(self, ticket: Ticket, trunk: str, rings: int) -> None:
+        """Have a call placed; it comes back to `/sip/media` once it is answered. Raises `BridgeError`."""
 
 
 class CallsOut:
@@ -59,6 +72,7 @@ class CallsOut:
         switchboard: Switchboard,
         book: PersonaBook,
         calls: TwilioCalls,
+        trunks: Trunks,
         do_not_call: DoNotCall,
         public_url: str,
         clock: Callable[[], datetime],
@@ -66,13 +80,16 @@ class CallsOut:
         record: bool = False,
     ) -> None:
         """`record` is the default of the orders'."""
-        self._switchboard, self._book, self._calls, self._do_not_call = switchboard, book, calls, do_not_call
+        self._switchboard, self._book, self._do_not_call = switchboard, book, do_not_call
+        self._calls, self._trunks = calls, trunks
         self._public_url, self._clock, self._record = public_url, clock, record
 
     async def place(self, order: CallOrder) -> Ticket:
         """Call somebody. Raises `CallRefusedError`; nobody has been called then."""
         await self._book.refresh()
         duty, terms = self._caller(order.persona)
+        if not (order.trunk or self._calls.able):
+            raise CallRefusedError("carrier", NO_CREDENTIALS)
         await self._may_be_called(order.to, terms)
         ticket = Ticket(
             call_id=new_call_id(),
@@ -83,24 +100,32 @@ class CallsOut:
             to_number=order.to,
             record=self._record if order.record is None else order.record,
             direction="outbound",
+            carrier="sip" if order.trunk else "twilio",
         )
         self._has_room(order.to)
-        self._switchboard.promise(ticket, terms.rings + GRACE_SECONDS)
+        grace = TRUNK_GRACE_SECONDS if order.trunk else GRACE_SECONDS
+        self._switchboard.promise(ticket, terms.rings + grace)
+        try:
+            if order.trunk:
+                await self._trunks.place(ticket, order.trunk, terms.rings)
+            else:
+                await self._by_twilio(ticket, terms)
+        except BridgeError as error:
+            self._switchboard.tokens.revoke(ticket.call_id)
+            raise CallRefusedError("carrier", str(error)) from None
+        log.info("call %s: persona %s calls somebody", ticket.call_id, ticket.persona.name)
+        return ticket
+
+    async def _by_twilio(self, ticket: Ticket, terms: Outbound) -> None:
         links = Links(
             answered=f"{self._public_url}/twilio/answered/{ticket.call_id}",
             status=f"{self._public_url}/twilio/call-status/{ticket.call_id}",
             machine=f"{self._public_url}/twilio/machine/{ticket.call_id}",
         )
-        try:
-            carrier_id = await self._calls.place(
-                ticket.to_number, ticket.from_number, links, rings=terms.rings, message=bool(terms.voicemail)
-            )
-        except TwilioError as error:
-            self._switchboard.tokens.revoke(ticket.call_id)
-            raise CallRefusedError("carrier", str(error)) from None
-        log.info("call %s: persona %s calls somebody", ticket.call_id, ticket.persona.name)
+        carrier_id = await self._calls.place(
+            ticket.to_number, ticket.from_number, links, rings=terms.rings, message=bool(terms.voicemail)
+        )
         self._switchboard.tokens.bind(ticket.call_id, carrier_id)
-        return ticket
 
     def _caller(self, name: str) -> tuple[OnDuty, Outbound]:
         duty = self._book.by_name(name)
@@ -113,8 +138,6 @@ class CallsOut:
     async def _may_be_called(self, number: str, terms: Outbound) -> None:
         if not E164.fullmatch(number):
             raise CallRefusedError("forbidden", f"{number!r} is not a phone number in E.164 form, like +12025550143")
-        if not self._calls.able:
-            raise CallRefusedError("carrier", NO_CREDENTIALS)
         if late := closed(terms.days, terms.hours, terms.timezone, self._clock()):
             raise CallRefusedError("forbidden", late)
         if await asyncio.to_thread(self._do_not_call.listed, number):
