@@ -67,10 +67,11 @@ def test_calls_are_held_in_real_time_and_the_most_is_told() -> None:
     assert result.exit_code == 0, (result.output, result.exception)
     bench = json.loads(result.stdout)
     assert bench["kv"] == "fp8"
-    assert bench["held"][0]["slots"] == 2  # the most that are in time are tried first
-    if not bench["held"][0]["late"]:
-        assert bench["held"][0]["ticks"] == 8
-        assert bench["largest_held"] == 2
+    tried = [held["slots"] for held in bench["held"]]
+    assert tried[:1] == [most for most in [bench["largest_in_time"]] if most]  # none, on a machine that is busy
+    for held in bench["held"]:
+        assert held["late"] or held["ticks"] == 8
+    assert bench["largest_held"] == next((held["slots"] for held in bench["held"] if not held["late"]), None)
 
 
 def test_a_snapshot_is_measured_too() -> None:

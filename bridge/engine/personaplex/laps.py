@@ -73,7 +73,7 @@ def launches(tick: Tick, device: torch.device) -> tuple[int, int]:
     """What the host launches in one tick, and what is then computed: on a GPU calls of the driver (a graph is one) and
     kernels, on a CPU torch's operations twice."""
     if device.type != "cuda":
-        with _Counting() as counting:
+        with Counting() as counting:
             tick()
         return counting.operations, counting.operations
     activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
@@ -94,10 +94,11 @@ _VIEWS = frozenset(
 """Operations that only name memory anew."""
 
 
-class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts operations that compute something."""
 
     def __init__(self) -> None:
+        """None so far."""
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations = 0
 

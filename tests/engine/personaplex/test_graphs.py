@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bridge.engine.personaplex.config import Config, Sampling
 from bridge.engine.personaplex.graphs import MOST_GRAPHS, Graphs
+from bridge.engine.personaplex.laps import Counting
 from bridge.engine.personaplex.machine import Machine
-from bridge.engine.personaplex.model import Model, blank, prompt_codes
+from bridge.engine.personaplex.model import Model, blank, load_model, prompt_codes
 from bridge.engine.personaplex.prompt import VoiceCodes, lay_out, prefill
 from bridge.engine.personaplex.random_model import random_model, tiny_config
 from bridge.engine.personaplex.runtime import Runtime
@@ -166,12 +169,29 @@ def test_step_waits_for_the_device_only_where_it_reads_offers_and_sound(model: M
             assert len(runtime.step(frames, lambda offered: {})) == 2
 
 
-def test_graphs_of_the_published_size_stay_within_their_bound() -> None:
+@pytest.fixture(scope="module")
+def published() -> Model:
+    """The published size, without weights."""
     config = Config()
     lm, mimi = blank(config)
     mimi.finish()
-    model = Model(config, lm, mimi, None, *prompt_codes(config))
-    runtime = recorded(model, 64, at_once=True)
+    return Model(config, lm, mimi, None, *prompt_codes(config))
+
+
+def test_tick_of_the_published_size_is_some_two_thousand_operations(published: Model) -> None:
+    """As graphs they are a few launches, but each still takes its microseconds. A public trace shows 4073."""
+    runtime = Runtime(published, 64, at_once=True)
+    works = dict(runtime._machine._works())
+    assert {key[0] for key in works} == {"encode", "listen", "offer", "speak", "decode"}
+    with torch.inference_mode(), Counting() as counting:
+        for key, work in works.items():
+            if key[0] != "offer":
+                work()
+    assert 2000 < counting.operations < 2700
+
+
+def test_graphs_of_the_published_size_stay_within_their_bound(published: Model) -> None:
+    runtime = recorded(published, 64, at_once=True)
     works = list(runtime._machine._works())
     sizes = {key[1] for key, _ in works}
     assert sizes == {1, 2, 4, 8, 16, 32, 64}
@@ -216,6 +236,43 @@ def test_tape_refuses_tensors_that_do_not_stay() -> None:
     x, passing = torch.ones(3), torch.ones(3)
     with pytest.raises(RefusedError, match="does not stay"):
         recorder([x])(lambda: x.add_(passing))
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_replays_say_what_eager_steps_say(tiny: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device; run `pytest -m gpu` on a machine with an NVIDIA GPU")
+    model = load_model(tiny, device="cuda")
+    with torch.inference_mode():
+        eager, captured = Runtime(model, 4, graphs=False), Runtime(model, 4, at_once=True)
+        captured.warm_up()
+        state = captured.graphs.recorded, captured.graphs.eager
+        for one, other in zip(run_calls(eager, crowd(eager)), run_calls(captured, crowd(captured)), strict=True):
+            assert tokens(one) == tokens(other)
+    assert (captured.graphs.recorded, captured.graphs.eager, captured.graphs.failed) == (*state, 0)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_prompts_are_taken_in_while_graphs_are_captured(tiny: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device; run `pytest -m gpu` on a machine with an NVIDIA GPU")
+    runtime = Runtime(load_model(tiny, device="cuda"), 8, at_once=True)
+    done = threading.Event()
+
+    def take_in() -> None:
+        with torch.inference_mode(), torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+            while not done.is_set():
+                runtime.snapshot(None, list(range(10, 40)))
+
+    thread = threading.Thread(target=take_in)
+    thread.start()
+    try:
+        with torch.inference_mode():
+            runtime.warm_up()
+    finally:
+        done.set()
+        thread.join()
+    assert runtime.graphs.failed == 0
 
 
 def test_frames_are_not_kept_by_those_who_gave_them(model: Model) -> None:
