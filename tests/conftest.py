@@ -43,10 +43,10 @@ transfer: "+12025550112"
 
 
 @contextlib.asynccontextmanager
-async def running(tmp_path, personas=None, **settings):
+async def running(tmp_path, personas=None, *, faulty_twiml=False, **settings):
     """A real server with the echo engine (unless `settings` say otherwise), from ready to stopped.
 
-    Whatever TwiML it answers with is held against the rules of the verbs.
+    Whatever TwiML it answers with is held against the rules of the verbs, unless the test puts `faulty_twiml` in.
     """
     folder = tmp_path / "personas"
     if not folder.exists():
@@ -70,7 +70,7 @@ async def running(tmp_path, personas=None, **settings):
         if serving.done():
             serving.result()
         yield server
-        assert not bad_twiml
+        assert faulty_twiml or not bad_twiml
     finally:
         await server.stop()
         await serving

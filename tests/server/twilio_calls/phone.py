@@ -11,6 +11,7 @@ from twilio.request_validator import RequestValidator
 
 from bridge.caller.live_stream import Step
 from bridge.server.journal import read_transcript
+from bridge.transcript.records import Ended
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 OURS, CALLER, PERSON = "+12025550111", "+12025550100", "+12025550112"
@@ -117,6 +118,7 @@ class Phone:
         """The call's record is closed."""
         await until(lambda: not self.server.switchboard.calls)
         await until(lambda: any(e.carrier_id == self.sid and e.ended_how for e in self.server.store.list()))
+        await until(lambda: of(self.records, Ended))  # which another thread writes
 
 
 async def end_of(socket):
@@ -149,6 +151,7 @@ class Presses:
 async def row_of(server, report):
     await until(lambda: any(row.ended_how and row.carrier_id == report.ids.call_sid for row in server.store.list()))
     [row] = [row for row in server.store.list() if row.carrier_id == report.ids.call_sid]
+    await until(lambda: of(records_of(server, row), Ended))  # which another thread writes
     return row
 
 

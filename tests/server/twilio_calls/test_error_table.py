@@ -15,7 +15,7 @@ from bridge.call.session import CallSession
 from bridge.caller.dial import Callee, Listener
 from bridge.caller.webhook import Line
 from bridge.server.signature import Signatures
-from bridge.server.twilio import voice
+from bridge.server.twilio import arrival
 from bridge.server.twilio.errors import STREAM_ERRORS
 from bridge.server.twilio_client import GONE
 from bridge.server.twilio_leg import TwilioLeg
@@ -80,7 +80,7 @@ async def test_31921_a_stream_that_our_side_closes_in_error(line, caplog, monkey
 
 
 async def test_31923_31941_an_answer_that_names_no_host_or_a_wrong_track(line, caplog, monkeypatch):
-    async with line(slots=1) as (server, account):
+    async with line(slots=1, faulty_twiml=True) as (server, account):
         next(iter(account.numbers.values())).voice_fallback_url = f"{server.local_url}/twilio/fallback"
 
         def with_track(answer):
@@ -88,7 +88,7 @@ async def test_31923_31941_an_answer_that_names_no_host_or_a_wrong_track(line, c
 
         faults = {
             "31923": lambda patch: patch.setattr(Signatures, "stream_url", lambda self, path: "wss://" + path),
-            "31941": lambda patch: patch.setattr(voice, "twiml", with_track),
+            "31941": lambda patch: patch.setattr(arrival, "twiml", with_track),
         }
         for code, fault in faults.items():
             with monkeypatch.context() as patch:
