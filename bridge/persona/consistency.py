@@ -49,6 +49,8 @@ _OWN_LINES: Final = (
 )
 """Where a persona keeps the lines that are spoken word for word, besides the answers to its facts."""
 
+_OPTIONAL: Final = ("recording", "outbound", "when_full")
+
 _DEFAULTS: Final[dict[str, type[BaseModel]]] = {
     "limits": Limits,
     "when_full": WhenFull,
@@ -117,8 +119,8 @@ def blocked_phrases(document: Document) -> Iterator[tuple[Path, str]]:
 def own_lines(document: Document) -> Iterator[tuple[Path, str]]:
     """Each line that the agent says word for word, with its path; where the file has none, the default."""
     for path in _OWN_LINES:
-        if path[0] in ("recording", "outbound") and not isinstance(document.values.get(path[0]), dict):
-            continue  # a persona without the group never says these lines
+        if path[0] in _OPTIONAL and not isinstance(document.values.get(path[0]), dict):
+            continue  # the agent never says these lines; without the group they are none of the persona's either
         value = _at(document, path)
         text = _default(path) if value is None else value
         if isinstance(text, str):
