@@ -22,7 +22,6 @@ from bridge.persona.schema import (
     Persona,
     RecordingNotice,
     Unknown,
-    WhenFull,
 )
 
 _OWN_LINES: Final = (
@@ -40,20 +39,16 @@ _OWN_LINES: Final = (
     ("after_refusals", "say"),
     ("limits", "idle_question"),
     ("limits", "goodbye"),
-    ("when_full", "busy_say"),
-    ("when_full", "hold_say"),
-    ("when_full", "place_say"),
     ("unknown", "ask_again"),
     ("unknown", "offer_transfer"),
     ("unknown", "give_up"),
 )
-"""Where a persona keeps the lines that are spoken word for word, besides the answers to its facts."""
+"""Where a persona keeps the lines that the agent speaks word for word, besides the answers to its facts."""
 
 _OPTIONAL: Final = ("recording", "outbound", "when_full")
 
 _DEFAULTS: Final[dict[str, type[BaseModel]]] = {
     "limits": Limits,
-    "when_full": WhenFull,
     "unknown": Unknown,
     "recording": RecordingNotice,
 }
