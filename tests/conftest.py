@@ -21,8 +21,8 @@ from bridge.server.twilio_client import twilio_client
 
 ROOT = Path(__file__).parent.parent
 
-# As the engine process does: tiny matrix products gain nothing from more threads, and where several processes share the
-# cores, threads that wait for each other spin. Torch, here and in the programs under test, reads it when it is imported.
+# As the engine process does: tiny matrix products gain nothing from more threads, and where processes share the cores,
+# threads that wait for each other spin. Torch reads it when it is imported, here and in the programs under test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

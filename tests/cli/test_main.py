@@ -41,7 +41,7 @@ try:
     main()
 except SystemExit:
     pass
-sys.exit(" ".join(name for name in {modules} if name in sys.modules))
+sys.exit(" ".join(name for name in {modules} if name in sys.modules) or 0)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
