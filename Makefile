@@ -25,6 +25,10 @@ lint: setup-test
 quick: setup-test
 	$(BIN)/pytest -m "not slow"
 
+# 300 attempts of callers to have something blocked said to them, listened to: about five minutes.
+test-attempts: setup-test
+	$(BIN)/python -m tests.engine.cascade.attempts
+
 # The model runtime against the public package moshi, which has an environment of its own: its pins exclude our torch.
 PARITY := .venv-parity
 test-parity: setup-test

@@ -228,14 +228,17 @@ class Sampling(Closed):
 
 
 class Gate(Closed):
-    """How the topic gate treats a model that speaks while it writes.
+    """How the topic gate treats a model.
 
-    `hold` frames of 80 ms are heard later, so that what has been begun need not be heard; `insistence` is the
-    probability of blocked continuations from which the refusal is spoken rather than another word chosen.
+    One that speaks while it writes: `hold` frames of 80 ms are heard later, so that what has been begun need not be
+    heard; `insistence` is the probability of blocked continuations from which the refusal is spoken rather than another
+    word chosen. A language model behind the CPU engine: with `hear_back` the engine listens to each of its sentences
+    before the caller does, and refuses what sounds like a blocked phrase.
     """
 
     hold: int = Field(default=0, ge=0, le=4)
     insistence: float = Field(default=0.5, gt=0.0, le=1.0)
+    hear_back: bool = True
 
 
 class RecordingNotice(Closed):

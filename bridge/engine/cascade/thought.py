@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge.engine.cascade.answer import Answer, Knowledge, Memory, Role, answer, directive, reply_to
+from bridge.engine.cascade.hear_back import HearBack, understands
 from bridge.engine.cascade.mouth import Utterance
-from bridge.engine.cascade.voice import Voice
+from bridge.engine.cascade.voice import Line, Voice
 from bridge.engine.embedding import Embedder
 from bridge.engine.hearing.recogniser import Recogniser
 from bridge.engine.hearing.voice_activity import Samples
@@ -96,7 +97,10 @@ class Thinker:
         """Recognise `samples` (float32, 16 kHz), and answer them together with the words `before` them."""
         if not thought.words_wanted:
             return
-        heard = self._tools.recogniser.recognise(samples)
+        self.reply(thought, self._tools.recogniser.recognise(samples), before, memory, gate)
+
+    def reply(self, thought: Thought, heard: str, before: str, memory: Memory, gate: TopicGate) -> None:
+        """Answer what was `heard`, together with the words `before` it."""
         thought.question = _join(before, heard)
         thought.heard = heard
         if not heard or not thought.answer_wanted:
@@ -152,13 +156,24 @@ class Thinker:
         """Say a language model's answer, sentence by sentence, up to the first that the gate stops."""
         asked = _remember(memory, "user", thought.question)
         said = ""
+        ear = self._hear_back()
         for sentence in self._model_sentences(thought, memory):
             review = gate.review(sentence, 0)
+            if ear and not review.verdict and (hit := ear.blocked(self._spoken(sentence))):
+                review = gate.refuse(hit, 0, sentence)
             said = f"{said} {review.text}".strip()
             remembered = replace(_remember(asked, "assistant", said), last=(said,))
             self._utter(thought, review, Sentence(sentence, memory=remembered), gate)
             if review.verdict:
                 return
+
+    def _hear_back(self) -> HearBack | None:
+        """An ear for one answer, if the persona wants one and it would understand."""
+        wanted = self._persona.gate.hear_back and self._persona.blocked and understands(self._persona.language)
+        return HearBack(self._tools.recogniser, self._rules) if wanted else None
+
+    def _spoken(self, text: str) -> Line:
+        return self._tools.voice.speak(text, self._persona.language)
 
     def _model_sentences(self, thought: Thought, memory: Memory) -> Iterator[str]:
         assert self._tools.llm is not None
@@ -192,10 +207,9 @@ class Thinker:
                 return
             last = place == len(pieces) - 1
             verdict: Verdict | None = None if place else review.verdict
-            line = self._tools.voice.speak(text, self._persona.language)
             thought.utterances.append(
                 Utterance(
-                    line,
+                    self._spoken(text),
                     gate=copy.copy(gate),
                     wish=wish if last else None,
                     verdict=verdict,
