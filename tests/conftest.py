@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from bridge.server.app import Server
 from bridge.server.twilio_client import twilio_client
 
 ROOT = Path(__file__).parent.parent
+
+# As the engine process does: tiny matrix products gain nothing from more threads, and where processes share the cores,
+# threads that wait for each other spin. Torch reads it when it is imported, here and in the programs under test.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: what is ignored here would be ignored by the programs under test as well.

@@ -3,63 +3,87 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections import UserDict
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from bridge import __version__
-from bridge.cli import (
-    bench,
-    bench_answer,
-    bench_gate,
-    call,
-    calls,
-    doctor,
-    erase,
-    gate,
-    model,
-    persona,
-    serve,
-    sip,
-    talk,
-    twilio,
-    twilio_calls,
-    voices,
-    webhook,
-)
 from bridge.facts.errors import BridgeError
+
+# Where each command, or group of commands, is defined. It is imported when it is called: the server, the library for
+# Twilio and the caller of our own take over a second together, and hardly a command needs them all.
+COMMANDS: Final = {
+    "serve": "serve:serve",
+    "settings": "serve:show_settings",
+    "call": "call:call",
+    "load": "call:load",
+    "talk": "talk:talk",
+    "doctor": "doctor:doctor",
+    "persona": "persona:app",
+    "calls": "calls:app",
+    "webhook": "webhook:app",
+    "gate": "gate:app",
+    "bench": "bench:app",
+    "model": "model:app",
+    "voices": "voices:app",
+    "sip": "sip:app",
+    "twilio": "twilio:app",
+}
+# Commands of a group that are defined in files of their own.
+ADDED: Final = {
+    "calls": {"expire": "erase:expire_calls", "forget": "erase:forget_person"},
+    "bench": {"answer": "bench_answer:bench_answer", "gate": "bench_gate:bench_gate"},
+    "twilio": {"call": "twilio_calls:call", "dnc": "twilio_calls:dnc"},
+}
+MARKUP: Final = "markdown"
+
+
+class OnDemand(UserDict[str, Any]):
+    """Commands by their names: each is there, or is the place to import it from until it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        """The command, imported."""
+        if isinstance(self.data[name], str):
+            self.data[name] = _imported(name, self.data[name])
+        return self.data[name]
+
+
+class Commands(TyperGroup):
+    """A group whose commands are those of `COMMANDS`."""
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.commands = OnDemand(COMMANDS)
+
+
+def _imported(name: str, place: str) -> Any:
+    module, attribute = place.split(":")
+    found = getattr(import_module(f"bridge.cli.{module}"), attribute)
+    parent = typer.Typer(rich_markup_mode=MARKUP, pretty_exceptions_enable=False)
+    if not isinstance(found, typer.Typer):
+        parent.command(name)(found)
+        return get_group(parent).commands[name]
+    parent.add_typer(found, name=name)
+    group: Any = get_group(parent).commands[name]
+    group.commands = OnDemand(group.commands | ADDED.get(name, {}))
+    return group
+
 
 app = typer.Typer(
     name="callbridge",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
     help="Answer a business telephone with an open speech-to-speech model, in full duplex.",
     epilog="Start here: `callbridge serve`, and in a second terminal `callbridge call --persona dental`.",
 )
-app.command("serve")(serve.serve)
-app.command("settings")(serve.show_settings)
-app.command("call")(call.call)
-app.command("load")(call.load)
-app.add_typer(persona.app, name="persona")
-calls.app.command("expire")(erase.expire_calls)
-calls.app.command("forget")(erase.forget_person)
-app.add_typer(calls.app, name="calls")
-app.add_typer(webhook.app, name="webhook")
-app.add_typer(gate.app, name="gate")
-bench.app.command("answer")(bench_answer.bench_answer)
-bench.app.command("gate")(bench_gate.bench_gate)
-app.add_typer(bench.app, name="bench")
-app.add_typer(model.app, name="model")
-app.add_typer(voices.app, name="voices")
-app.add_typer(sip.app, name="sip")
-twilio.app.command("call")(twilio_calls.call)
-twilio.app.add_typer(twilio_calls.dnc, name="dnc")
-app.add_typer(twilio.app, name="twilio")
-app.command("talk")(talk.talk)
-app.command("doctor")(doctor.doctor)
 
 
 def _version(asked: bool) -> None:

@@ -13,9 +13,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
-from bridge.cli.demo import place_demonstration_call
 from bridge.facts.settings import EngineName, Settings, load_settings
-from bridge.server.app import Server
 
 
 def _engine(value: str | None) -> str | None:
@@ -60,6 +58,10 @@ def serve(
 
 
 async def _serve(settings: Settings, *, demo: bool) -> None:
+    # `callbridge settings` is told from this file too, and needs no server, which takes a second to import.
+    from bridge.cli.demo import place_demonstration_call
+    from bridge.server.app import Server
+
     await Server(settings).serve(place_demonstration_call if demo else None)
 
 

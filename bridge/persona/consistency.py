@@ -22,7 +22,6 @@ from bridge.persona.schema import (
     Persona,
     RecordingNotice,
     Unknown,
-    WhenFull,
 )
 
 _OWN_LINES: Final = (
@@ -40,18 +39,16 @@ _OWN_LINES: Final = (
     ("after_refusals", "say"),
     ("limits", "idle_question"),
     ("limits", "goodbye"),
-    ("when_full", "busy_say"),
-    ("when_full", "hold_say"),
-    ("when_full", "place_say"),
     ("unknown", "ask_again"),
     ("unknown", "offer_transfer"),
     ("unknown", "give_up"),
 )
-"""Where a persona keeps the lines that are spoken word for word, besides the answers to its facts."""
+"""Where a persona keeps the lines that the agent speaks word for word, besides the answers to its facts."""
+
+_OPTIONAL: Final = ("recording", "outbound", "when_full")
 
 _DEFAULTS: Final[dict[str, type[BaseModel]]] = {
     "limits": Limits,
-    "when_full": WhenFull,
     "unknown": Unknown,
     "recording": RecordingNotice,
 }
@@ -117,8 +114,8 @@ def blocked_phrases(document: Document) -> Iterator[tuple[Path, str]]:
 def own_lines(document: Document) -> Iterator[tuple[Path, str]]:
     """Each line that the agent says word for word, with its path; where the file has none, the default."""
     for path in _OWN_LINES:
-        if path[0] in ("recording", "outbound") and not isinstance(document.values.get(path[0]), dict):
-            continue  # a persona without the group never says these lines
+        if path[0] in _OPTIONAL and not isinstance(document.values.get(path[0]), dict):
+            continue  # the agent never says these lines; without the group they are none of the persona's either
         value = _at(document, path)
         text = _default(path) if value is None else value
         if isinstance(text, str):

@@ -283,3 +283,25 @@ def test_two_late_steps_in_a_row_are_told_at_once():
         assert (beat.shedding, beat.limit, beat.late_ticks) == (True, 4, 2)
         assert beat.steps == sum(beat.step_counts) == 2
         assert sum(beat.wait_counts) == 2
+
+
+def test_a_call_that_memory_cannot_be_promised_to_is_refused_and_told_and_the_others_go_on():
+    torch = pytest.importorskip("torch")
+    from bridge.engine.personaplex.engine import PersonaPlexEngine
+    from bridge.engine.personaplex.model import load_model
+
+    torch.set_num_threads(1)
+    tiny = Path(__file__).parent / "personaplex" / "tiny"
+    engine = PersonaPlexEngine(load_model(tiny), 4, model_dir=tiny, most_pages=9)
+    with worker_thread(engine, Ticks(time.monotonic(), 0.08)) as peer:
+        peer.send(messages.Prepare("model", MODEL_PERSONA.model_dump_json()))
+        assert peer.receive_one(messages.Prepared).error == ""
+        peer.send(messages.Open(1, "model", seed=1), messages.Open(2, "model", seed=2), frame(1, 0))
+        assert peer.receive_one(messages.Opened).error == ""
+        assert "no memory for a further call" in peer.receive_one(messages.Opened).error
+        assert len(peer.receive_one(messages.Answer).frame.pcm) == 4 * 1920
+        beat = peer.receive_one(messages.Beat)
+        assert beat.memory_calls == 1
+        assert 0 < beat.kv_used_bytes <= beat.kv_reserved_bytes
+        peer.send(messages.Close(1), messages.Open(3, "model", seed=3))
+        assert peer.receive_one(messages.Opened).error == ""

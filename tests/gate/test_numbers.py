@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.gate.numbers import CURRENCY, NUMBER, WORD
 from bridge.gate.patterns import Pattern
 from bridge.gate.rules import Rules, Trail, compile_rules
 from bridge.gate.tokens import TokenGate
@@ -105,6 +106,14 @@ def test_a_number_in_a_later_sentence_is_stopped_there() -> None:
     assert review.verdict is not None
     assert (review.text, review.verdict.phrase) == (REFUSAL, "an amount of money near implant*, price, root canal")
     assert gate.review("Dollars", 0).verdict is None
+
+
+def test_what_must_be_remembered_of_a_text_has_an_end() -> None:
+    numbers = rules(PRICE, ANY).numbers
+    assert numbers.count(numbers.start, (WORD,) * 1000) == numbers.start
+    context = numbers.count(numbers.start, (WORD, NUMBER, CURRENCY))
+    assert isinstance(context, tuple) and context != numbers.start
+    assert numbers.count(context, (WORD,) * 1000) == numbers.start
 
 
 # -- a second, slow account of the same
