@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -103,7 +104,7 @@ def config(
     settings = load_settings()
     plan, known = _plan(file or settings.sip_file, own_asterisk=own_asterisk)
     bridge = Bridge(bridge_host, settings.port, settings.sip_ari_port)
-    found = mistakes(plan, known, bridge, _unreadable(plan)) if not own_asterisk else []
+    found = mistakes(plan, known, bridge, _unreadable(plan), _unknown_host()) if not own_asterisk else []
     errors = [one for one in found if one.severity == "error"]
     folder = out or settings.data_dir / "sip" / "etc"
     files: Mapping[str, str] = {}
@@ -144,7 +145,7 @@ def up(
     set_up_logging(settings)
     plan, known = _plan(file or settings.sip_file)
     bridge = Bridge(bridge_host, settings.port, settings.sip_ari_port)
-    found = mistakes(plan, known, bridge, _unreadable(plan))
+    found = mistakes(plan, known, bridge, _unreadable(plan), _unknown_host())
     _tell(found)
     if any(one.severity == "error" for one in found):
         raise typer.Exit(1)
@@ -231,6 +232,16 @@ def _plan(path: Path, *, own_asterisk: bool = False) -> tuple[SipPlan, dict[str,
 def _env_file(plan_file: Path) -> Path:
     """`sip.env` beside the plan: the passwords."""
     return plan_file.with_suffix(".env")
+
+
+def _unknown_host() -> str:
+    """This machine's name, if nothing knows its address."""
+    name = socket.gethostname()
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError:
+        return name
+    return ""
 
 
 def _unreadable(plan: SipPlan) -> list[str]:

@@ -31,6 +31,12 @@ UNUSED: Final = (
 )  # fmt: skip
 """Parts of Asterisk that cannot be left out, and whose defaults are right."""
 
+ANSWER_SECONDS: Final = 5
+"""Time that the bridge has to take a call; it needs milliseconds."""
+
+ASK_SECONDS: Final = 2
+"""Longest wait for what the bridge is asked over HTTP."""
+
 MEDIA_TIMEOUT: Final = 30
 """Seconds without a packet after which a call has lost its caller; a held one has `HOLD_TIMEOUT`."""
 
@@ -97,6 +103,7 @@ def dial_plan(plan: SipPlan, secrets: Secrets, bridge: Bridge) -> str:
         if plan.transfer_via
         else "Transfer(PJSIP/sip:${NEXT}@${CHANNEL(pjsip,remote_addr)})"
     )
+    way = f"http://{bridge.host}:{bridge.port}/sip"
     return f"""\
 [callbridge]
 exten => _[+0-9A-Za-z].,1,Set(GROUP(callbridge)=${{BRIDGE_PARTY}})
@@ -108,12 +115,14 @@ exten => _[+0-9A-Za-z].,1,Set(GROUP(callbridge)=${{BRIDGE_PARTY}})
  same => n,Set(_SIP_CALL_ID=${{CHANNEL(pjsip,call-id)}})
  same => n,Set(_SIP_FROM=${{CALLERID(num)}})
  same => n,Set(_SIP_TO=${{FILTER(+0-9A-Za-z,${{EXTEN}})}})
- same => n,Ringing()
- same => n,Dial(WebSocket/bridge/c(ulaw)f(json)n,,g)
  same => n,Set(CURLOPT(userpwd)={USER}:{secrets.bridge})
- same => n,Set(CURLOPT(conntimeout)=2)
- same => n,Set(CURLOPT(httptimeout)=2)
- same => n,Set(NEXT=${{FILTER(+0-9,${{CURL(http://{bridge.host}:{bridge.port}/sip/after/${{UNIQUEID}})}})}})
+ same => n,Set(CURLOPT(conntimeout)={ASK_SECONDS})
+ same => n,Set(CURLOPT(httptimeout)={ASK_SECONDS})
+; A bridge that takes connections and says nothing would hold Dial, and its caller, for ever: so it is asked first.
+ same => n,GotoIf($["${{CURL({way}/ready)}}" != "yes"]?full)
+ same => n,Ringing()
+ same => n,Dial(WebSocket/bridge/c(ulaw)f(json)n,{ANSWER_SECONDS},g)
+ same => n,Set(NEXT=${{FILTER(+0-9,${{CURL({way}/after/${{UNIQUEID}})}})}})
  same => n,GotoIf($["${{NEXT:0:1}}" = "+"]?person)
  same => n,Hangup(${{IF($["${{NEXT}}" = ""]?34:${{NEXT}})}})
  same => n(person),{out}
@@ -124,7 +133,7 @@ exten => _[+0-9A-Za-z].,1,Set(GROUP(callbridge)=${{BRIDGE_PARTY}})
 ; Reached only by calls that the bridge itself placed and that were answered.
 exten => _[+0-9].,1,Set(_BRIDGE_CHANNEL=${{UNIQUEID}})
  same => n,Set(_SIP_TO=${{EXTEN}})
- same => n,Dial(WebSocket/bridge/c(ulaw)f(json)n,,g)
+ same => n,Dial(WebSocket/bridge/c(ulaw)f(json)n,{ANSWER_SECONDS},g)
  same => n,Hangup(16)
 """
 

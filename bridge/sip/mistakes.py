@@ -34,10 +34,19 @@ class Mistake:
 
 
 def mistakes(
-    plan: SipPlan, passwords: Mapping[str, str], bridge: Bridge, missing_files: Collection[str] = ()
+    plan: SipPlan,
+    passwords: Mapping[str, str],
+    bridge: Bridge,
+    missing_files: Collection[str] = (),
+    unknown_host: str = "",
 ) -> list[Mistake]:
-    """Everything there is to say. `missing_files` are those of the plan that cannot be read."""
+    """Everything there is to say.
+
+    `missing_files` are those of the plan that cannot be read, `unknown_host` is this machine's name if it has no
+    address.
+    """
     return [
+        *_host(unknown_host),
         *_parties(plan),
         *_passwords(plan, passwords),
         *_ports(plan, bridge),
@@ -52,6 +61,15 @@ def _error(where: str, what: str, hint: str) -> Mistake:
 
 def _warning(where: str, what: str, hint: str) -> Mistake:
     return Mistake("warning", where, what, hint)
+
+
+def _host(unknown: str) -> Iterator[Mistake]:
+    if unknown:
+        yield _warning(
+            "this machine",
+            f"its own name, {unknown}, has no address, so that each call waits five seconds for one",
+            f"add the line `127.0.1.1 {unknown}` to /etc/hosts",
+        )
 
 
 def _parties(plan: SipPlan) -> Iterator[Mistake]:

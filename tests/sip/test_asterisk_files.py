@@ -81,6 +81,12 @@ def test_what_a_caller_writes_is_only_ever_the_value_of_a_variable():
             assert re.search(r"Set\(_SIP_\w+=\$\{[^{}]*(\{EXTEN\}[^{}]*)?\}\)$", line), line
 
 
+def test_nothing_of_a_call_stands_in_the_options_of_the_dial_string():
+    """A `~` in a Call-ID would be answered with an error, and long values would corrupt Asterisk's memory."""
+    dialled = re.findall(r"Dial\((WebSocket[^,]*),", dial_plan(parse_plan(PLAN), SECRETS, Bridge()))
+    assert dialled == ["WebSocket/bridge/c(ulaw)f(json)n"] * 2
+
+
 def test_the_only_way_out_is_where_the_bridge_says():
     by_referral = dial_plan(parse_plan(PLAN), SECRETS, Bridge())
     assert re.findall(r"(Dial|Transfer)\((\w+)", by_referral).count(("Dial", "PJSIP")) == 0

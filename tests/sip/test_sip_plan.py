@@ -111,3 +111,8 @@ def test_a_carriers_own_password_is_taken_as_it_is():
 )
 def test_what_is_unwise_is_a_warning(text, where):
     assert told(text) == [("warning", where)]
+
+
+def test_a_machine_whose_name_has_no_address_is_warned_of_because_each_call_would_wait_for_it():
+    (found,) = mistakes(parse_plan(trunk()), GOOD, Bridge(), unknown_host="pbx7")
+    assert (found.severity, "pbx7" in found.hint) == ("warning", True)

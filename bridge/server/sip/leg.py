@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from bridge.carrier.asterisk import PACKET, AsteriskChannel
 from bridge.facts.events import Audio, Clear, Command, Ended, Event, SendAudio
-from bridge.facts.formats import PHONE_BYTES_PER_MS, ULAW_SILENCE
+from bridge.facts.formats import PACKET_MS, PHONE_BYTES_PER_MS, ULAW_SILENCE
 from bridge.server.socket_leg import SocketLeg
 
 DRY_SECONDS: Final = 0.04
@@ -53,7 +53,8 @@ class AsteriskLeg(SocketLeg):
         """Events until the socket ends; the caller's packets are the clock by which silence is fed."""
         async for event in super().events():
             if isinstance(event, Audio) and self._clock() - self._fed_until > DRY_SECONDS:
-                self._feed(_SILENCE)
+                # Counted from when it ran dry, so that a packet follows each of the caller's until the engine speaks.
+                self._fed_until = max(self._fed_until, self._clock() - DRY_SECONDS) + PACKET_MS / 1000
                 await self._write([_SILENCE])
             yield event
         if self.close_code == NORMAL:
@@ -65,11 +66,7 @@ class AsteriskLeg(SocketLeg):
     def _messages(self, command: Command) -> Iterable[str | bytes]:
         match command:
             case SendAudio(ulaw):
-                self._feed(ulaw)
+                self._fed_until = max(self._fed_until, self._clock()) + len(ulaw) / PHONE_BYTES_PER_MS / 1000
             case Clear():
                 self._fed_until = self._clock()
         return self._channel.send(command)
-
-    def _feed(self, ulaw: bytes) -> None:
-        seconds = len(ulaw) / PHONE_BYTES_PER_MS / 1000
-        self._fed_until = max(self._fed_until, self._clock()) + seconds

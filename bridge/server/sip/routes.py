@@ -1,6 +1,6 @@
-"""Asterisk's two requests: the socket of a call, and what to do with the caller when it is over.
+"""Asterisk's requests: may a call come, the socket of a call, and what to do with the caller when it is over.
 
-Both need the name and password that `callbridge sip config` wrote into Asterisk's files, and come from a network in
+All need the name and password that `callbridge sip config` wrote into Asterisk's files, and come from a network in
 SIP_ALLOW. Nothing of a SIP header is believed beyond what it is for: numbers are looked up, never made into anything.
 """
 
@@ -135,6 +135,14 @@ def sip_routes(switchboard: Switchboard, book: PersonaBook, settings: SipSetting
         while len(turned_away) > MAX_STARTING:
             turned_away.pop(next(iter(turned_away)))
         await leg.refuse(why)
+
+    @router.get("/ready")
+    async def ready(request: Request) -> Response:
+        """Asked before a call is handed over: `yes`, or the cause with which to turn it away."""
+        if problem := _stranger(request, settings):
+            log.warning("%s refused: %s", request.url.path, problem)
+            return JSONResponse({"error": "forbidden", "detail": problem}, status_code=403)
+        return PlainTextResponse(BUSY if cannot_take(switchboard, caller="") else "yes")
 
     @router.get("/after/{channel}")
     async def after(request: Request, channel: str) -> Response:

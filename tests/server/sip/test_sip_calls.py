@@ -144,6 +144,8 @@ async def test_a_call_beyond_the_slots_is_refused_while_it_rings_so_that_the_tru
             await second.read_to_the_end()
             assert second.commands == ["HANGUP"]
         assert (await after(server, http, "1.2")).text == "34"
+        ready = await http.get(f"{server.local_url}/sip/ready", headers=basic())
+        assert ready.text == "34"
 
 
 async def test_a_caller_who_is_to_be_put_through_is_referred_to_the_personas_number(serve, http):
@@ -175,6 +177,8 @@ async def test_strangers_get_neither_a_channel_nor_an_answer(serve, http, settin
         assert refused.value.response.status_code == 403
         answer = await after(server, http, password=password)
         assert (answer.status_code, words in answer.text) == (403, True)
+        ready = await http.get(f"{server.local_url}/sip/ready", headers=basic(password))
+        assert (ready.status_code, words in ready.text) == (403, True)
 
 
 async def test_without_a_password_of_its_own_the_server_makes_one_for_asterisk(serve):

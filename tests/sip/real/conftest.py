@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import time
 import types
 
 import pytest
+from websockets.asyncio.server import serve
 
 from bridge.asterisk import install
 
@@ -128,3 +130,12 @@ async def connected(caller, end, behind="SIP/2.0 200"):
             if "m=audio" in text.partition(behind)[2]:
                 end.peer = media_port(text, behind)
                 return
+
+
+def bridge_that(answers, asterisk):
+    """A bridge of the test's own: says that it is ready, and leaves each call's socket to `answers`."""
+
+    def say_ready(connection, request):
+        return connection.respond(http.HTTPStatus.OK, "yes") if request.path == "/sip/ready" else None
+
+    return serve(answers, "127.0.0.1", asterisk.bridge, subprotocols=["media"], process_request=say_ready)

@@ -4,14 +4,13 @@ import asyncio
 import statistics
 
 import pytest
-from websockets.asyncio.server import serve
 
 from bridge.audio import mulaw
 from bridge.caller.recording import bundled
 from bridge.server.journal import read_transcript
 from bridge.transcript.records import AgentSaid, CallerSaid, DigitPressed
 
-from .conftest import connected
+from .conftest import bridge_that, connected
 from .rtp import PCMA, lost, out_of_order, spacings_ms
 from .sipp import ACK, BYE, RINGING, answered, asked, expect, invite, pause, request, sdp
 
@@ -72,7 +71,7 @@ async def test_a_caller_who_gives_up_while_it_rings_ends_the_channel(asterisk, c
             pass
         closed.set()
 
-    async with serve(never_answer, "127.0.0.1", asterisk.bridge, subprotocols=["media"]):
+    async with bridge_that(never_answer, asterisk):
         end = media()
         cancel = request("CANCEL", to_tag="", branch="-3")  # that of the INVITE, three steps before
         good, messages = await caller.call(
@@ -244,6 +243,24 @@ async def test_a_bridge_that_is_down_answers_503_so_that_the_trunk_fails_over(as
     end = media()
     good, messages = await caller.call(invite(sdp(end)), RINGING, expect(503), ACK)
     assert good, messages
+
+
+async def test_a_bridge_that_takes_connections_and_says_nothing_is_given_up(asterisk, caller, media):
+    taken = []
+
+    async def say_nothing(reader, writer):
+        taken.append(writer)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", asterisk.bridge)
+    async with server:
+        end = media()
+        good, messages = await caller.call(invite(sdp(end)), RINGING, expect(503), ACK)
+        assert good, messages
+        assert taken
+        for writer in taken:
+            writer.close()
 
 
 async def test_a_bridge_that_stops_in_the_middle_of_a_call_hangs_up(bridge, caller, media):

@@ -9,14 +9,13 @@ import statistics
 import struct
 
 import pytest
-from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
 from bridge.carrier.asterisk import AsteriskChannel
 from bridge.facts.events import Clear, SendAudio
 from bridge.sip.guard import MAX_FAILURES
 
-from .conftest import connected
+from .conftest import bridge_that, connected
 from .rtp import lost, out_of_order, parse, spacings_ms
 from .sipp import ACK, BYE, RINGING, Caller, answered, expect, invite, pause, request, sdp
 
@@ -48,7 +47,7 @@ async def test_after_a_flush_no_packet_of_the_old_speech_leaves(asterisk, caller
         except ConnectionClosed:
             return
 
-    async with serve(bridge, "127.0.0.1", asterisk.bridge, subprotocols=["media"]):
+    async with bridge_that(bridge, asterisk):
         end = media()
         calling = asyncio.create_task(caller.call(answered(sdp(end)), pause(1.5), BYE))
         await connected(caller, end)
@@ -75,7 +74,7 @@ async def test_a_line_that_disorders_packets_is_put_in_order_by_the_jitter_buffe
         except ConnectionClosed:
             return
 
-    async with serve(bridge, "127.0.0.1", asterisk.bridge, subprotocols=["media"]):
+    async with bridge_that(bridge, asterisk):
         end = media(host="127.0.0.3", jitter=random.Random(7))
         calling = asyncio.create_task(caller.call(answered(sdp(end)), pause(3), BYE, host="127.0.0.3"))
         await connected(caller, end)
