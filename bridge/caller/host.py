@@ -23,6 +23,7 @@ from bridge.facts.addresses import is_loopback
 from bridge.facts.settings import Settings
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
+"""Where a server answers whose PORT nobody changed."""
 
 START_S: Final = 180.0
 """A server of our own that does not take calls after this long has failed; loading a large model takes minutes."""
@@ -48,6 +49,11 @@ class Server:
     log: Path | None = None
 
 
+def default_url(settings: Settings) -> str:
+    """Where the server of these settings answers on this machine."""
+    return f"http://127.0.0.1:{settings.port}" if settings.port else DEFAULT_URL
+
+
 @asynccontextmanager
 async def server_for(
     settings: Settings,
@@ -67,7 +73,7 @@ async def server_for(
         async with _own_server(settings, engine or settings.engine, log_dir, on_wait, own) as server:
             yield server
         return
-    address = (url or DEFAULT_URL).rstrip("/")
+    address = (url or default_url(settings)).rstrip("/")
     if not address.startswith(("http://", "https://")):
         raise CallError(f"{address} is not an address of a bridge, such as {DEFAULT_URL}")
     async with http_client(address) as client:

@@ -51,7 +51,7 @@ def _keys(value: str) -> str:
     return value
 
 
-UrlOption = Annotated[str | None, typer.Option(help=f"Address of the bridge.  [default: {DEFAULT_URL}]")]
+UrlOption = Annotated[str | None, typer.Option(help="Address of the bridge.  [default: http://127.0.0.1:PORT]")]
 EngineOption = Annotated[str | None, typer.Option(callback=_engine, help="cascade, echo or personaplex.")]
 PersonaOption = Annotated[str | None, typer.Option(help="Who shall answer, by name.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

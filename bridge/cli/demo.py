@@ -54,8 +54,8 @@ def _what_next(console: Console, server: Server, persona: str) -> None:
         ("Own question", f".venv/bin/callbridge call --wav question.wav --persona {persona}"),
         ("Persona", f"edit {server.settings.personas_dir / (persona + '.yaml')}: the next call answers from it"),
         ("Transcripts", ".venv/bin/callbridge calls list"),
-        ("Twilio", f"point a number's voice webhook at https://YOUR-HOST/twilio/voice?persona={persona}; see README"),
-        ("SIP", "route your trunk to a Twilio SIP domain with that same webhook; see README"),
+        ("Twilio", f".venv/bin/callbridge twilio connect NUMBER --persona {persona}; see docs/twilio.md"),
+        ("SIP", ".venv/bin/callbridge sip new; see docs/sip.md"),
         ("Stop", "Ctrl-C lets calls end; Ctrl-C twice stops at once"),
     )
     console.rule("Still answering calls. What to do next")

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from bridge.cli.calls import AsJson, DataDir, archive, calls_table
 from bridge.facts.errors import SettingsError
-from bridge.facts.settings import Settings
+from bridge.facts.settings import MAX_DAYS, Settings
 from bridge.server import erasure, pseudonym
 from bridge.server.erasure import Erased, Keep, Plan
 from bridge.server.rows import CallEntry
@@ -27,9 +27,11 @@ SHOWN = 20
 
 
 def expire_calls(
-    days: Annotated[int | None, typer.Option(min=1, metavar="N", help="Instead of RETENTION_DAYS.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=MAX_DAYS, metavar="N", help="Instead of RETENTION_DAYS.")
+    ] = None,
     recording_days: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Instead of RECORDING_RETENTION_DAYS.")
+        int | None, typer.Option(min=1, max=MAX_DAYS, metavar="N", help="Instead of RECORDING_RETENTION_DAYS.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, and delete nothing.")] = False,
     as_json: AsJson = False,

@@ -189,8 +189,10 @@ def _result(tried: _Tried) -> str:
 def _lines(file: Path) -> Iterator[str]:
     try:
         whole = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BridgeError(f"{file} cannot be read: {error}") from None
+    except OSError as error:
+        raise BridgeError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BridgeError(f"{file} is not UTF-8 text; save it as UTF-8") from None
     return (line for line in whole.splitlines() if line.strip())
 
 

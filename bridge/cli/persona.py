@@ -84,7 +84,7 @@ def prompt(
 ) -> None:
     """Print the exact prompt that a model gets for a persona: PersonaPlex's, in the form it was trained with.
 
-    CLOSING_TAG=1 ends it with </system>, as it does for the engine.
+    With CLOSING_TAG=1 it ends as the engine then ends it.
 
     Examples:
 
@@ -143,6 +143,9 @@ def read(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1).decode("utf-8-sig")
+    except FileNotFoundError:
+        there = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml"))) or "none"
+        raise PersonaError(f"{path} is not there; personas in {path.parent}: {there}") from None
     except OSError as error:
         raise PersonaError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -221,8 +221,10 @@ def _plan(path: Path, *, own_asterisk: bool = False) -> tuple[SipPlan, dict[str,
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SettingsError(f"{path} is not there; `callbridge sip new` writes one to start from") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not UTF-8 text; save it as UTF-8") from None
     plan = parse_plan(text, str(path))
     given = {**dotenv_values(_env_file(path)), **os.environ}
     wanted = {name for party in plan.parties if (name := getattr(party, "password_from", None))}

@@ -7,13 +7,16 @@ program is handed values. The name of an environment variable is the field's nam
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bridge.facts.errors import SettingsError
+
+MAX_DAYS: Final = 36_500
+"""A hundred years: longer is for ever, and beyond what dates can be counted back."""
 
 EngineName = Literal["cascade", "echo", "personaplex"]
 
@@ -40,7 +43,7 @@ def _web_address(value: str | None) -> str | None:
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_none_if_blank)]
 OptionalAddress = Annotated[str | None, AfterValidator(_web_address), BeforeValidator(_none_if_blank)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_blank)]
-OptionalDays = Annotated[Annotated[int, Field(ge=1, le=36_500)] | None, BeforeValidator(_none_if_blank)]
+OptionalDays = Annotated[Annotated[int, Field(ge=1, le=MAX_DAYS)] | None, BeforeValidator(_none_if_blank)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1, le=4096)] | None, BeforeValidator(_none_if_blank)]
 
 
@@ -201,5 +204,5 @@ def _explain(error: ValidationError) -> str:
         if problem["type"] == "extra_forbidden":
             lines.append(f"  {name}: no such setting; see .env.example for those there are")
         else:
-            lines.append(f"  {name}: {problem['msg']}")
+            lines.append(f"  {name}: {problem['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)

@@ -25,6 +25,13 @@ def who_answers(book: PersonaBook, pinned: str | None, number: str, default: str
     return book.by_number(number) or (book.by_name(default) if default else None)
 
 
+def why_nobody(book: PersonaBook, pinned: str | None) -> str:
+    """Why `who_answers` found nobody, for the log: without `pinned`, which whoever called may have made up."""
+    if pinned is None:
+        return "no persona answers this number, and DEFAULT_PERSONA names none"
+    return f"the persona that its address names is not on duty; there are: {', '.join(book.names) or 'none'}"
+
+
 def cannot_take(switchboard: Switchboard, caller: str) -> Refusal | None:
     """Why no call of `caller` can be taken now, or None. Callers who show no number are not told apart."""
     if switchboard.draining:

@@ -35,6 +35,7 @@ def api_routes(
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
 
+    @router.head("/health", include_in_schema=False)
     @router.get("/health", tags=["operation"], summary="Is the bridge alive, and does it take calls?")
     async def health() -> JSONResponse:
         engine = switchboard.engine

@@ -107,6 +107,16 @@ async def test_a_server_of_our_own_takes_the_call_and_is_gone_afterwards(workpla
     assert "set API_KEY" in blind.notes[0]
 
 
+async def test_the_server_is_looked_for_at_the_port_of_the_settings(
+    scripted: Any, serve: Any, echoing: Any, workplace: Path
+) -> None:
+    async with serve(scripted(echoing)) as other:  # no bridge, which shows that it was asked
+        settings = load_settings(port=int(other.url.rpartition(":")[2]))
+        with pytest.raises(CallError, match=f"something else than a bridge answers at {other.url}:"):
+            async with server_for(settings, None, None, workplace / "log"):
+                pass
+
+
 async def test_a_server_without_personas_is_an_error_that_says_what_to_do(workplace: Path) -> None:
     (workplace / "personas" / "tester.yaml").unlink()
     with pytest.raises(CallError, match="callbridge persona new"):

@@ -75,6 +75,13 @@ def test_calls_expire_by_the_settings(archive: Path, monkeypatch: pytest.MonkeyP
     }
 
 
+@pytest.mark.parametrize("option", ["--days", "--recording-days"])
+def test_more_days_than_dates_can_be_counted_back_are_a_mistake_in_the_option(archive: Path, option: str) -> None:
+    result = run("expire", option, "99999999999")
+    assert result.exit_code == 2
+    assert left(archive) == {"1", "2", "3"}
+
+
 def test_where_nothing_is_set_the_command_says_what_to_set(archive: Path) -> None:
     result = run("expire")
     assert isinstance(result.exception, SettingsError)

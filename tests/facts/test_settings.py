@@ -23,7 +23,7 @@ from bridge.facts.settings import load_settings
 @pytest.mark.parametrize("name", ["public_url", "twilio_api_url"])
 def test_an_address_that_is_none_is_refused(url, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SettingsError, match=f"{name.upper()}: .*must be an address such as"):
+    with pytest.raises(SettingsError, match=f"{name.upper()}: '.*' must be an address such as"):
         load_settings(**{name: url})
 
 

@@ -77,7 +77,7 @@ def test_check_reports_a_file_that_cannot_be_read_beside_those_that_can(tmp_path
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9")
     result = run("check", str(tmp_path / "missing.yaml"), str(tmp_path / "latin.yaml"), ALL[0])
     assert result.exit_code == 1
-    assert "missing.yaml cannot be read: No such file or directory" in result.output
+    assert "missing.yaml is not there" in result.output
     assert "latin.yaml is not UTF-8 text (byte 10); save it as UTF-8" in result.output
     assert f"{ALL[0]}: good" in result.output
 
@@ -125,7 +125,7 @@ def test_prompt_prints_the_exact_prompt(monkeypatch: pytest.MonkeyPatch) -> None
 def test_prompt_of_a_persona_that_is_not_there_is_an_error_in_words(tmp_path: Path) -> None:
     result = callbridge("prompt", "nobody", "--dir", str(tmp_path))
     assert result.returncode == 1
-    assert "nobody.yaml cannot be read: No such file or directory" in result.stderr
+    assert "nobody.yaml is not there; personas in " in result.stderr
     assert "Traceback" not in result.stderr
 
 

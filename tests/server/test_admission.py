@@ -41,6 +41,21 @@ async def figures(server):
     }
 
 
+async def test_a_voice_url_that_names_nobody_is_logged_with_who_there_is_and_not_with_its_own_words(server, caplog):
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(server.app), base_url="http://bridge") as client:
+        answer = await client.post("/twilio/voice?persona=dentla", data={"CallSid": "CA1", "To": "+12025550143"})
+    assert "not in service" in answer.text
+    assert "the persona that its address names is not on duty; there are: " in caplog.text
+    assert "dental" in caplog.text
+    assert "dentla" not in caplog.text
+
+
+async def test_monitors_that_ask_for_the_head_of_health_get_its_status(server):
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(server.app), base_url="http://bridge") as client:
+        answers = [await client.request(method, "/health") for method in ("GET", "HEAD")]
+    assert answers[0].status_code == answers[1].status_code == 503  # it is starting
+
+
 async def test_every_slot_is_free_until_the_engine_has_measured(server):
     assert server.switchboard.free == 4
     beat(server)

@@ -129,7 +129,9 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks that scipy does not know
             found, data = wavfile.read(path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise VoiceError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
         raise VoiceError(f"{path} cannot be read as a WAV file: {error}") from error
     if data.dtype == np.uint8:
         pcm = (data.astype(np.float64) - 128) / 128

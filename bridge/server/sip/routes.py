@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from bridge.facts.errors import CarrierError
-from bridge.server.admission import cannot_take, who_answers
+from bridge.server.admission import cannot_take, who_answers, why_nobody
 from bridge.server.journal import new_call_id
 from bridge.server.personas import PersonaBook
 from bridge.server.sip.calls_out import CALL
@@ -99,11 +99,10 @@ def sip_routes(switchboard: Switchboard, book: PersonaBook, settings: SipSetting
         if CALL in said:
             return await _placed(leg, said[CALL], channel or started.call_id)
         await book.refresh()
-        duty = who_answers(
-            book, said.get("BRIDGE_PERSONA") or None, _e164(said.get("SIP_TO", "")), settings.default_persona
-        )
+        pinned = said.get("BRIDGE_PERSONA") or None
+        duty = who_answers(book, pinned, _e164(said.get("SIP_TO", "")), settings.default_persona)
         if duty is None:
-            log.warning("a call was turned away: no persona answers this number, and DEFAULT_PERSONA names none")
+            log.warning("a call was turned away: %s", why_nobody(book, pinned))
             await _turn_away(leg, channel, NO_PERSONA, "no persona answers this number")
             return None
         if refusal := cannot_take(switchboard, said.get("SIP_FROM", "")):

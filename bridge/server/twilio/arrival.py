@@ -8,7 +8,7 @@ from fastapi import Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from bridge.server.admission import cannot_take, who_answers
+from bridge.server.admission import cannot_take, who_answers, why_nobody
 from bridge.server.journal import new_call_id
 from bridge.server.personas import OnDuty
 from bridge.server.tokens import Ticket
@@ -23,7 +23,8 @@ async def answer_call(desk: Desk, request: Request, form: FormData) -> Response:
     """What the carrier is told of a call that asks to come in."""
     duty = await on_duty(desk, request, form)
     if duty is None:
-        log.warning("a call was turned away: no persona answers this number, and DEFAULT_PERSONA names none")
+        why = why_nobody(desk.book, request.query_params.get("persona"))
+        log.warning("a call was turned away: %s", why)
         return twiml(answers.say_and_hang_up(answers.NOT_IN_SERVICE))
     ticket = Ticket(
         call_id=new_call_id(),
