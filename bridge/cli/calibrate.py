@@ -34,8 +34,8 @@ def calibrate(
     """Choose `allowed.threshold` by the examples in a persona, each scored as if it were not in the file.
 
     Allowed are its `examples`, questions, answers and information; not allowed its `off_topic_examples`, and sentences
-    on everyday subjects of our own. What the examples of blocked topics would do is shown, too; they are refused in any
-    case where the CPU engine answers. The threshold chosen is the one with the fewest mistakes of both kinds.
+    on everyday subjects of our own. The threshold chosen is the one with the fewest mistakes of both kinds. Examples of
+    blocked topics are shown and do not choose: they are near to what is allowed, and have a rule of their own.
 
     Examples:
 

@@ -158,6 +158,11 @@ def _taken_up(knowledge: Knowledge, embedder: Embedder, memory: Memory) -> Answe
     return reply_to(knowledge, "person" if _foremost(offered) == "person" else "yes", memory)
 
 
+def blocked_example(knowledge: Knowledge, embedder: Embedder, text: str) -> Example | None:
+    """The blocked example that one of the sentences is nearest to; None where a fact is nearer, or nothing is near."""
+    return next((match.example for match in _understand(knowledge, embedder, text) if match.example), None)
+
+
 def directive(text: str) -> Literal["person", "goodbye"] | None:
     """What a caller asks of the bridge itself, told by its wording alone: a person, or the end of the call."""
     named = [match_words(part) for part in split(text)]

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bridge.engine.cascade.answer import Answer, Knowledge, Memory, Role, answer, directive, reply_to
+from bridge.engine.cascade import answer as answers
+from bridge.engine.cascade.answer import Answer, Knowledge, Memory, Role
 from bridge.engine.cascade.hear_back import HearBack, understands
 from bridge.engine.cascade.mouth import Utterance
 from bridge.engine.cascade.voice import Line, Voice
@@ -135,11 +136,13 @@ class Thinker:
             self.recite(thought, cut(*decision.texts, wish=decision.wish, memory=decision.memory), gate)
 
     def _decide(self, question: str, memory: Memory) -> Answer | None:
-        """The answer from the persona's own words; None where a language model is to find one."""
+        """The answer from the persona's own words, or that there is none; None where a language model is to find it."""
         if self._tools.llm is None:
-            return answer(self._knowledge, self._tools.embedder, question, memory)
-        wanted = directive(question)
-        return reply_to(self._knowledge, wanted, memory) if wanted else None
+            return answers.answer(self._knowledge, self._tools.embedder, question, memory)
+        if wanted := answers.directive(question):
+            return answers.reply_to(self._knowledge, wanted, memory)
+        blocked = answers.blocked_example(self._knowledge, self._tools.embedder, question)
+        return Answer((), memory, blocked=blocked) if blocked else None
 
     def _refuse(self, thought: Thought, hit: Hit, memory: Memory, gate: TopicGate) -> None:
         self._answer_with(thought, gate.refuse_caller(hit, 0), memory, gate)
@@ -154,7 +157,8 @@ class Thinker:
 
     def _relay(self, thought: Thought, memory: Memory, gate: TopicGate) -> None:
         """Say a language model's answer, sentence by sentence, up to the first that the gate stops."""
-        asked = _remember(memory, "user", thought.question)
+        memory = _with_offer(memory)
+        asked = _remember(replace(memory, asked=""), "user", thought.question)
         said = ""
         ear = self._hear_back()
         for sentence in self._model_sentences(thought, memory):
@@ -240,3 +244,13 @@ def messages_for(persona: Persona, memory: Memory, text: str) -> list[Message]:
     """The persona as system prompt, what was said so far, and the caller's words."""
     said = [{"role": role, "content": content} for role, content in memory.history]
     return [{"role": "system", "content": llm_prompt(persona)}, *said, {"role": "user", "content": text}]
+
+
+def _with_offer(memory: Memory) -> Memory:
+    """A language model is told what the caller was asked behind a refusal, which they may say yes to."""
+    if memory.asked != "redirect":
+        return memory
+    before = memory.history[-1:] if memory.history and memory.history[-1][0] == "assistant" else ()
+    said = " ".join([*(text for _, text in before), *memory.last])
+    history = memory.history[: len(memory.history) - len(before)] or (("user", "Hello."),)
+    return replace(memory, history=(*history, ("assistant", said)))

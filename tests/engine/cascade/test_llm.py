@@ -222,6 +222,14 @@ def test_a_blocked_question_never_reaches_the_model(call, persona):
         assert endpoint.requests == []
 
 
+def test_a_question_like_a_blocked_example_never_reaches_the_model_either(call, persona):
+    with serving("Sure.") as (endpoint, llm):
+        phone = call(llm)
+        assert phone.ask("How many pills should I take?") == persona.refusal
+        assert [verdict.phrase for verdict in phone.verdicts] == ["Which pills should I take?"]
+        assert endpoint.requests == []
+
+
 def test_a_goodbye_and_a_wish_for_a_person_need_no_model(call, persona):
     with serving("Sure.") as (endpoint, llm):
         phone = call(llm)
@@ -259,7 +267,13 @@ def test_a_question_off_the_topics_never_reaches_the_model_and_what_it_is_redire
         assert phone.ask("What is the capital of France?").startswith("I only know about this practice.")
         assert [verdict.speaker for verdict in phone.verdicts] == ["caller"]
         assert endpoint.requests == []
-        assert phone.ask("u02") == "Until six."
+        assert phone.ask("Yes, please.") == "Until six."
+        said = [(message["role"], message["content"]) for message in endpoint.requests[0][2]["messages"][1:]]
+        assert [role for role, _ in said] == ["user", "assistant", "user"]
+        assert said[1][1].endswith("Shall I tell you when we are open?")
+        phone.ask("u02")
+        roles = [message["role"] for message in endpoint.requests[-1][2]["messages"][1:]]
+        assert roles == ["user", "assistant"] * 2 + ["user"]
 
 
 @pytest.mark.parametrize(
