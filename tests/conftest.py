@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import math
 import os
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from bridge.caller.errors import CallError
 from bridge.caller.rest import rest_api
 from bridge.caller.twiml import parse_twiml
 from bridge.caller.webhook import Line
+from bridge.facts.formats import FRAME_MS
 from bridge.facts.settings import Settings
 from bridge.server.app import Server
 from bridge.server.twilio_client import twilio_client
@@ -115,6 +118,24 @@ def shop():
 def run_server():
     """`async with run_server(folder, **settings) as server`, for fixtures that outlive a test."""
     return running
+
+
+@pytest.fixture
+def accounted_for():
+    """`accounted_for(result, counters, metrics)`: by how many frames what came back may differ from what was sent.
+
+    Those that the record of the call and the server's metrics own up to, and those on their way when the caller hung
+    up. On a machine that keeps up there are none, and every frame must be back.
+    """
+
+    def count(result, counters, metrics):
+        named = ("filled_ms", "late_ms", "surplus_ms", "skipped_silence_ms")
+        dropped = re.findall(r"^callbridge_frames_(?:dropped|refused)_total (\S+)$", metrics, re.M)
+        assert len(dropped) == 2
+        frames = math.ceil(sum(counters[name] for name in named) / FRAME_MS) + int(sum(map(float, dropped)))
+        return frames + max(0, int(result.late_frames_p99_ms // FRAME_MS))
+
+    return count
 
 
 @pytest.fixture
