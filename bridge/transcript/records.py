@@ -65,9 +65,9 @@ class Call(msgspec.Struct, frozen=True, tag_field="type", tag="call"):
     started_at: str
     engine: str
     format: int = FORMAT
-    direction: Direction = "inbound"
 
     person_key: str = ""
+    direction: Direction = "inbound"
 
     @property
     def party(self) -> str:
