@@ -1,6 +1,7 @@
 # make run    answer a demonstration call, then keep serving
 # make test   every check
 # make setup  only the environment, in .venv/
+# make test-day  a scripted day of 500 calls; some minutes
 # make test-sip  calls through a real Asterisk; installs what they need (as root, on Debian)
 
 # The first Python that is there, works, and is new enough.
@@ -9,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: run test setup setup-test lint quick test-parity test-sip clean
+.PHONY: run test setup setup-test lint quick test-attempts test-day test-parity test-sip clean
 
 run: setup
 	@$(BIN)/callbridge serve --demo
@@ -28,6 +29,10 @@ quick: setup-test
 # 300 attempts of callers to have something blocked said to them, listened to: about five minutes.
 test-attempts: setup-test
 	$(BIN)/python -m tests.engine.cascade.attempts
+
+# A scripted day of 500 calls of every kind; what it finds out is printed.
+test-day: setup-test
+	$(BIN)/pytest -m day tests/day
 
 # The model runtime against the public package moshi, which has an environment of its own: its pins exclude our torch.
 PARITY := .venv-parity

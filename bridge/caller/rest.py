@@ -48,6 +48,7 @@ Handler = Callable[[Request, dict[str, list[str]]], Awaitable[tuple[int, dict[st
 async def rest_api(account: Account, port: int = 0) -> AsyncIterator[str]:
     """Serve the account, which is opened for it, on this machine; gives the address of the API."""
     listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the same port again, soon after
     listening.bind(("127.0.0.1", port))
     listening.listen()  # requests wait from now on, also before the server has come up
     config = uvicorn.Config(

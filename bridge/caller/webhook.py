@@ -249,5 +249,6 @@ def _refusal(url: str, response: httpx.Response) -> str:
 
 def http_client(url: str, connections: int = 10) -> httpx.AsyncClient:
     """A client for the bridge at `url`: proxies of the environment are used unless the bridge is this machine."""
-    limits = httpx.Limits(max_connections=max(connections, 10))
+    # A server keeps idle connections for longer (uvicorn: 5 s), so that none is used in the moment of its closing.
+    limits = httpx.Limits(max_connections=max(connections, 10), keepalive_expiry=2.0)
     return httpx.AsyncClient(limits=limits, trust_env=not is_loopback(url))

@@ -245,15 +245,25 @@ class Journal:
     # -- the writing thread
 
     def _run(self) -> None:
-        while (busy := self._await_work()) is not None:
-            refusal: OSError | None = None
-            for call_log in busy:
-                try:
-                    self._write_out(call_log)
-                except OSError as error:
-                    self.counters.write_errors += 1
-                    refusal = error
+        while self._round():
+            pass
+
+    def _round(self) -> bool:
+        """Write what waits, once there is something. False: the journal is closed.
+
+        A function of its own, so that nothing of the last call is held while the thread waits for the next.
+        """
+        busy = self._await_work()
+        refusal: OSError | None = None
+        for call_log in busy or ():
+            try:
+                self._write_out(call_log)
+            except OSError as error:
+                self.counters.write_errors += 1
+                refusal = error
+        if busy is not None:
             self._report(refusal)
+        return busy is not None
 
     def _await_work(self) -> list[CallLog] | None:
         """The calls with something to do; none when the journal is closed and has tried to write all of it."""
