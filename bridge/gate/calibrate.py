@@ -1,7 +1,8 @@
 """A threshold for a persona's allowed topics, from the examples in its own file.
 
 Each example is scored as if it were not in the file: one that is compared with itself is always near. The threshold is
-where the share of allowed sentences that would be refused and the share of others that would pass are least together.
+where the share of allowed sentences that would be refused, taken `_WRONG_REFUSAL` times, and the share of others that
+would pass are least together.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Final
 from bridge.gate.everyday import ELSEWHERE
 from bridge.gate.scope import FEWEST_WORDS, Embed, Vectors, score, sentences, texts_allowed, texts_elsewhere, words
 from bridge.persona.schema import ENOUGH, Persona
+
+_WRONG_REFUSAL: Final = 4
+"""How many times an allowed sentence that is refused counts: nearly all sentences of a call are allowed ones."""
 
 _STEPS: Final = [step / 100 for step in range(-50, 101)]
 
@@ -109,11 +113,11 @@ def _scored(texts: list[str], row: list[str], own: Vectors, near: Vectors, far: 
 
 
 def _threshold(allowed: Sequence[Scored], others: Sequence[Scored]) -> float:
-    """The middle of the widest stretch of thresholds at which the shares of mistakes are least together."""
+    """The middle of the widest stretch of thresholds at which the shares of mistakes, so weighed, are least."""
 
     def mistakes(threshold: float) -> float:
         refused = sum(one.score < threshold for one in allowed) / max(1, len(allowed))
-        return round(refused + sum(one.score >= threshold for one in others) / max(1, len(others)), 6)
+        return round(_WRONG_REFUSAL * refused + sum(one.score >= threshold for one in others) / max(1, len(others)), 6)
 
     least = min(map(mistakes, _STEPS))
     stretches: list[list[float]] = [[]]

@@ -107,7 +107,7 @@ def test_people_get_a_line_for_each_token() -> None:
 
 def test_a_persona_that_is_not_there_is_told() -> None:
     with pytest.raises(BridgeError, match=r"nobody.yaml is not there; personas in .*: .*dental"):
-        run("test", "--persona", "nobody", "--text", "hello")
+        run("test", "--persona", "nobody", "--text", "hello", "--dir", str(ROOT / "personas"))
     assert run("test", "--persona", DENTAL).exit_code == 2
 
 

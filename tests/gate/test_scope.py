@@ -77,7 +77,7 @@ def test_a_persona_that_says_nothing_of_topics_has_no_scope(embedder: Rememberin
 def test_sentences_that_stand_nowhere_in_the_persona_are_told_apart(dental: Scope) -> None:
     refused = [text for text in (*ASKED, *TOLD) if dental.stray(text)]
     passed = [text for text in (*ASKED_ELSEWHERE, *TOLD_ELSEWHERE) if not dental.stray(text)]
-    assert len(refused) <= 3 and len(passed) <= 2, (refused, passed)
+    assert len(refused) <= 2 and len(passed) <= 6, (refused, passed)
 
 
 def test_nothing_that_the_persona_itself_says_strays(shop: Scope) -> None:
@@ -140,10 +140,10 @@ def test_pieces_that_stray_are_stopped_once_there_are_enough_of_them(shop: Scope
     pieces = [" The", " foot", " ball", " team", " lost", " its", " match", " on", " Sunday", " by", " two", " goals"]
     rules = compile_rules(SHOP.blocked)
     trial = try_pieces(SHOP, rules, pieces, scope=shop)
-    assert [judged.action for judged in trial.pieces] == ["pass"] * 7 + ["refuse"]
-    assert (trial.heard, trial.refusal) == (7, "I only know about hats.")
+    assert [judged.action for judged in trial.pieces] == ["pass"] * 6 + ["refuse"]
+    assert (trial.heard, trial.refusal) == (6, "I only know about hats.")
     held = try_pieces(SHOP, rules, pieces, hold=2, scope=shop)
-    assert [judged.action for judged in held.pieces] == ["pass"] * 5 + ["forbid"] * 2 + ["refuse"]
+    assert [judged.action for judged in held.pieces] == ["pass"] * 4 + ["forbid"] * 2 + ["refuse"]
     assert try_pieces(SHOP, rules, [" A", " felt", " hat", " costs", " sixty", " dollars", "."], scope=shop).heard == 7
 
 
@@ -159,7 +159,7 @@ def test_a_sentence_is_judged_at_its_end_and_a_long_one_on_its_way() -> None:
     assert due(" We", " are", " op", "en", " now", ".") == [None] * 5 + ["We are open now."]
     words = [f" w{number}" for number in range(14)]
     judged = due(*words, ".", " Next")
-    assert [(at, text.count("w")) for at, text in enumerate(judged) if text] == [(7, 7), (11, 11), (14, 14)]
+    assert [(at, text.count("w")) for at, text in enumerate(judged) if text] == [(6, 6), (10, 10), (14, 14)]
 
 
 def test_short_sentences_and_padding_are_not_judged() -> None:
@@ -202,5 +202,5 @@ def test_the_shipped_threshold_is_the_calibrated_one(embedder: Remembering) -> N
     assert found.threshold == pytest.approx(DENTAL.allowed.threshold, abs=0.03)
     assert found.shortages == ()
     confusion = found.at(DENTAL.allowed.threshold)
-    assert confusion.refused <= 0.05 * len(found.allowed)
-    assert confusion.passed + confusion.passed_everyday <= 5
+    assert confusion.refused <= 0.02 * len(found.allowed)
+    assert confusion.passed + confusion.passed_everyday <= 10
