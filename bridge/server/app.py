@@ -7,8 +7,6 @@ import contextlib
 import gc
 import ipaddress
 import logging
-import os
-import secrets
 import signal
 import socket
 import time
@@ -28,7 +26,7 @@ from bridge.audio.resample import model_to_phone, phone_to_model
 from bridge.carrier.twilio import MAX_MESSAGE
 from bridge.engine.messages import Configure
 from bridge.facts.addresses import is_loopback_host
-from bridge.facts.errors import BridgeError, EngineError, SettingsError
+from bridge.facts.errors import EngineError, SettingsError
 from bridge.facts.settings import Settings
 from bridge.server import pseudonym
 from bridge.server.afterwards import Afterwards
@@ -41,7 +39,7 @@ from bridge.server.do_not_call import DoNotCall
 from bridge.server.door import SEND_BUFFER, BoundedSocket, Door
 from bridge.server.engine_process import EngineProcess
 from bridge.server.journal import Journal
-from bridge.server.keys import key_guard
+from bridge.server.keys import key_guard, own_key
 from bridge.server.limits import limit_body
 from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
@@ -82,7 +80,7 @@ class Server:
         self.api_key = (
             settings.api_key.get_secret_value()
             if settings.api_key
-            else _own_key(settings.data_dir, "api.key", "API_KEY")
+            else own_key(settings.data_dir, "api.key", "API_KEY")
         )
         self.engine = EngineProcess(configure(settings), settings.watchdog_seconds)
         self.book = PersonaBook(settings.personas_dir, self.engine.prepare, self.engine.forget)
@@ -277,12 +275,12 @@ def configure(settings: Settings) -> Configure:
 def sip_password(settings: Settings) -> str:
     """The password that Asterisk and this server share."""
     secret = settings.sip_password
-    return secret.get_secret_value() if secret else _own_key(settings.data_dir, "sip.key", "SIP_PASSWORD")
+    return secret.get_secret_value() if secret else own_key(settings.data_dir, "sip.key", "SIP_PASSWORD")
 
 
 def ari_password(settings: Settings) -> str:
     """The password with which this server gives Asterisk orders."""
-    return _own_key(settings.data_dir, "ari.key", "DATA_DIR")
+    return own_key(settings.data_dir, "ari.key", "DATA_DIR")
 
 
 def _sip_settings(settings: Settings) -> SipSettings:
@@ -356,16 +354,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"DATA_DIR {folder} cannot be made: {error.strerror}") from None
-
-
-def _own_key(data_dir: Path, name: str, setting: str) -> str:
-    """A key for those on this machine who may read DATA_DIR: made once, readable by its owner alone."""
-    path = data_dir / name
-    try:
-        with contextlib.suppress(FileExistsError):
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_urlsafe(32) + "\n")
-        return path.read_text().strip()
-    except OSError as error:
-        raise BridgeError(f"{path} can neither be read nor written: {error.strerror}. Set {setting} instead.") from None

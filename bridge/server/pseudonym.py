@@ -7,16 +7,15 @@ unlinkable for good.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from pathlib import Path
 from typing import Final
 
 from bridge.facts.errors import BridgeError
+from bridge.server.keys import write_once
 
 KEY_FILE: Final = "people.key"
 KEY_BYTES: Final = 32
@@ -60,10 +59,7 @@ def make(data_dir: Path) -> Pseudonyms:
     """Those of a DATA_DIR, whose key is made if there is none yet."""
     path = data_dir / KEY_FILE
     try:
-        with contextlib.suppress(FileExistsError):
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
+        write_once(path, secrets.token_bytes(KEY_BYTES))
     except OSError as error:
         raise BridgeError(f"{path} cannot be written: {error.strerror}") from None
     found = known(data_dir)
