@@ -58,4 +58,4 @@ def write_once(path: Path, content: bytes) -> None:
         with contextlib.suppress(FileExistsError):
             os.link(fresh, path)
     finally:
-        os.unlink(fresh)
+        Path(fresh).unlink()

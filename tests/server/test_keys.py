@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -27,10 +28,10 @@ def test_an_empty_key_which_anybody_could_give_is_refused(tmp_path, content):
 def test_a_disk_that_fills_up_leaves_no_half_a_key(tmp_path, monkeypatch):
     def full(handle, mode):
         os.close(handle)
-        return open("/dev/full", mode)
+        return Path("/dev/full").open(mode)
 
     monkeypatch.setattr("bridge.server.keys.os.fdopen", full)
-    with pytest.raises(BridgeError, match="No space left on device. Set API_KEY instead"):
+    with pytest.raises(BridgeError, match=r"No space left on device\. Set API_KEY instead"):
         own_key(tmp_path, "api.key", "API_KEY")
     assert not list(tmp_path.iterdir())
 
