@@ -36,6 +36,9 @@ _NUMBER, _QUANTITY, _CURRENCY, _AMOUNT, _NEAR = range(5)
 _ADJOINING: Final = 3
 """Words from a number to its currency, or back: "49 or so dollars", "49 Canadian dollars"."""
 
+_NAMED: Final = 3
+"""Words of a rule by which a verdict names it."""
+
 _UNITS: Final = "two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 _TEENS: Final = [f"{stem}teen" for stem in ("thir", "four", "fif", "six", "seven", "eigh", "nine")]
 _TENS: Final = "twenty thirty forty fourty fifty sixty seventy eighty ninety hundred thousand".split()  # noqa: SIM905
@@ -205,9 +208,10 @@ class _Reader:
 
 
 def describe(numbers: Numbers) -> str:
-    """A rule in words, for verdicts: `an amount of money near crown, implant`."""
+    """A rule in words, for verdicts: `an amount of money near crown, implant, …`."""
     what = "an amount of money" if numbers.kind == "money" else "a number"
-    return f"{what} near {', '.join(numbers.near)}" if numbers.near else what
+    named = ", ".join(numbers.near[:_NAMED]) + (", …" if len(numbers.near) > _NAMED else "")
+    return f"{what} near {named}" if numbers.near else what
 
 
 def _note(counts: list[int], event: int) -> None:
