@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bridge.caller.account import Account
 from bridge.caller.errors import CallError
@@ -27,6 +28,10 @@ ROOT = Path(__file__).parent.parent
 # As the engine process does: tiny matrix products gain nothing from more threads, and where processes share the cores,
 # threads that wait for each other spin. Torch reads it when it is imported, here and in the programs under test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says how busy the machine is, and nothing of the product.
+settings.register_profile("callbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("callbridge")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: what is ignored here would be ignored by the programs under test as well.

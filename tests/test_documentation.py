@@ -21,7 +21,12 @@ BIN = Path(sys.executable).parent
 # Commands that are run in a test of their own, or in another form because they take long as they stand.
 ELSEWHERE = {"make run", "make test"}
 NEEDS_TWILIO = re.compile(r"callbridge twilio (connect|disconnect|check|bin)\b")  # tests/connect/test_commands.py
-SHORTER = {"--seconds 60": "--seconds 8", "--seconds 30": "--seconds 4"}
+SHORTER = {
+    "--seconds 60": "--seconds 8",
+    "--seconds 30": "--seconds 4",
+    "load 20 --seconds 5": "load 4 --seconds 2",
+    "bench engine --seconds 3": "bench engine --seconds 0.2",
+}
 
 
 def commands(page):
@@ -38,7 +43,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clone")
     shutil.copytree(ROOT / "personas", folder / "personas")
     (folder / ".venv").symlink_to(BIN.parent)
-    run(folder, "callbridge call --wav u05 --persona dental --json")
+    run(folder, "callbridge call --wav u05 --persona dental --engine echo --json")
     return folder
 
 
@@ -68,12 +73,12 @@ def test_every_command_of_the_documentation_works(page, place):
             run(place, command)
 
 
-@pytest.mark.slow
-async def test_make_run_answers_a_call_shows_it_and_goes_on_serving(tmp_path):
+async def make_run(data):
+    """What `make run` shows up to its last line, and what it shows after a Ctrl-C."""
     process = await asyncio.create_subprocess_exec(
         *("make", "run"),
         cwd=ROOT,
-        env=os.environ | {"PORT": "0", "DATA_DIR": str(tmp_path)},
+        env=os.environ | {"PORT": "0", "DATA_DIR": str(data)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
@@ -85,20 +90,29 @@ async def test_make_run_answers_a_call_shows_it_and_goes_on_serving(tmp_path):
                 seen.append(line)
                 if line.startswith("Stop"):
                     break
-        text = "".join(seen)
-        assert "9 a.m. to 2 p.m." in text, text
-        assert "refuse: antibiotic" in text, text
-        for what in ("transcript", "recording"):
-            [path] = re.findall(rf"^{what}\s+(\S+)$", text, re.M)
-            assert Path(path).stat().st_size > 1000
-        assert all(f"\n{way}" in text for way in ("Browser", "Twilio", "SIP"))
         assert process.returncode is None
     finally:
         os.killpg(process.pid, signal.SIGINT)
         async with asyncio.timeout(30):
             rest = await process.stdout.read()
             await process.wait()
-    assert b"stopping: no new calls" in rest
+    return "".join(seen), rest.decode()
+
+
+@pytest.mark.slow
+async def test_make_run_answers_a_call_shows_it_and_goes_on_serving(tmp_path):
+    for attempt in range(3):
+        text, rest = await make_run(tmp_path / str(attempt))
+        assert "stopping: no new calls" in rest
+        # Speech is understood in real time, or not at all: a call whose frames were a second late had no machine.
+        if float(re.search(r"^frames late\s+p50 ([\d.-]+) ms", text, re.M)[1]) < 1000:
+            break
+    assert "9 a.m. to 2 p.m." in text, text
+    assert "refuse: antibiotic" in text, text
+    for what in ("transcript", "recording"):
+        [path] = re.findall(rf"^{what}\s+(\S+)$", text, re.M)
+        assert Path(path).stat().st_size > 1000
+    assert all(f"\n{way}" in text for way in ("Browser", "Twilio", "SIP"))
 
 
 def test_make_test_runs_every_check():

@@ -126,7 +126,7 @@ def test_unknown_events_and_other_tracks_are_counted_and_passed_over():
     assert stream.unknown == 2
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.one_of(

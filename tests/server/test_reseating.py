@@ -39,6 +39,11 @@ BUZZ = packet((b"\x10" * 8 + b"\x90" * 8) * 10)
 class Caller:
     """Speaks `said`, packet by packet, and then buzzes until `done` has been true for half a second."""
 
+    @property
+    def echoed(self):
+        """Whether the last 0.2 s were the buzz, which the echo engine gives back: music and lines are softer."""
+        return level_db(self.heard[-1600:]) > -12
+
     def __init__(self, done, said=()):
         self.done, self.said, self.left = done, list(said), 25
         self.heard = bytearray()
@@ -63,7 +68,8 @@ def place(server, caller):
         ticker = Ticker()
         async with http_client(server.local_url) as client, ticker.running():
             line = Line(server.local_url, to="+12025550111", record=True)
-            return await PhoneCall(line, caller, ticker, client).run()
+            async with asyncio.timeout(60):  # who never hears what it waits for does not hang up
+                return await PhoneCall(line, caller, ticker, client).run()
 
     return asyncio.create_task(call())
 
@@ -98,7 +104,7 @@ def longest_silence(ulaw):
 
 async def test_a_call_goes_on_in_a_new_engine_process_when_its_own_is_killed(serve):
     async with serve(personas={"shop": SHOP}) as server:
-        caller = Caller(lambda: server.switchboard.seating.reseated)
+        caller = Caller(lambda: server.switchboard.seating.reseated and caller.echoed)
         placed = place(server, caller)
         await until(lambda: len(caller.heard) > 4000)
         killed = await strike(server, signal.SIGKILL)
@@ -111,7 +117,6 @@ async def test_a_call_goes_on_in_a_new_engine_process_when_its_own_is_killed(ser
 
         assert report.heard.index(moment("en")) - struck < 8000
         assert longest_silence(report.heard[struck:]) < 0.6
-        assert level_db(report.heard[-3200:]) > -12  # frames are answered again: the music is softer
 
         records = record_of(server)
         assert [type(record) for record in records if isinstance(record, Ended)] == [Ended]
@@ -130,7 +135,7 @@ async def test_a_call_goes_on_in_a_new_engine_process_when_its_own_is_killed(ser
 @pytest.mark.slow
 async def test_a_caller_whose_engine_hangs_hears_a_line_and_music_until_it_is_replaced(serve):
     async with serve(personas={"shop": SHOP}, watchdog_seconds=3.5) as server:
-        caller = Caller(lambda: server.switchboard.seating.reseated)
+        caller = Caller(lambda: server.switchboard.seating.reseated and caller.echoed)
         placed = place(server, caller)
         await until(lambda: len(caller.heard) > 4000)
         hung = await strike(server, signal.SIGSTOP)
@@ -141,14 +146,13 @@ async def test_a_caller_whose_engine_hangs_hears_a_line_and_music_until_it_is_re
         at = report.heard.index(moment("en") + hold_music_ulaw()[:1600])
         assert at - struck < 2.7 * 8000  # before the watchdog gave the engine up
         assert longest_silence(report.heard[at:]) < 0.6
-        assert level_db(report.heard[-3200:]) > -12
         assert "no sign of life" in problems(record_of(server))[0]
 
 
 @pytest.mark.slow
 async def test_an_engine_that_hangs_for_a_while_keeps_its_calls(serve):
     async with serve(personas={"shop": SHOP}) as server:
-        caller = Caller(lambda: caller.resumed)
+        caller = Caller(lambda: caller.resumed and caller.echoed)
         caller.resumed = False
         placed = place(server, caller)
         await until(lambda: len(caller.heard) > 4000)
@@ -158,7 +162,6 @@ async def test_an_engine_that_hangs_for_a_while_keeps_its_calls(serve):
         caller.resumed = True
         report = await placed
         assert report.clears == 1
-        assert level_db(report.heard[-1600:]) > -12
         assert problems(record_of(server)) == []
 
 
