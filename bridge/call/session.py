@@ -44,6 +44,9 @@ OVERTIME_SECONDS: Final = 15.0
 STALL_SECONDS: Final = 1.0
 """A line that brings no audio for so long is held, or broken: nobody is there to be asked whether he is."""
 
+NEVER_AGAIN: Final = "All right, we will not call you again. Goodbye."
+"""Said to whoever presses the key for that, where the persona has no line of its own."""
+
 HOLD_LEAD_MS: Final = 300
 """Held by the carrier of what a waiting caller hears: three looks at the time."""
 
@@ -169,7 +172,10 @@ class CallSession:
         if answer := self._consent.refused_by(digit, self._now()):
             self._slot.say(answer)
         elif action := self.persona.keys.get(digit):
-            if action.then != "continue":
+            if action.then == "never_call":
+                self._write(records.AskedRecord("never_call", "key", self.now_ms))
+                self.ask("hangup", "key", say=action.say or NEVER_AGAIN)
+            elif action.then != "continue":
                 self.ask(action.then, "key", say=action.say, person=action.to or "")
             elif action.say and not self._parting.said:
                 self._slot.say(action.say)

@@ -11,10 +11,22 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from bridge.transcript.records import CarrierReport, DigitPressed, Ended, Problem, Reading, RecordingRecord, Summary
+from bridge.transcript.records import (
+    AskedRecord,
+    CarrierReport,
+    DigitPressed,
+    Ended,
+    PersonRecord,
+    Problem,
+    Reading,
+    RecordingRecord,
+    Summary,
+)
 from bridge.transcript.turns import gate, turns
 
-Who = Literal["caller", "agent", "unheard", "gate", "digit", "record", "problem", "carrier", "summary", "end"]
+Who = Literal[
+    "caller", "agent", "unheard", "gate", "digit", "record", "problem", "asked", "person", "carrier", "summary", "end"
+]
 
 _LABEL: dict[Who, str] = {"unheard": "agent", "digit": "caller", "record": "", "end": ""}
 _STYLE: dict[Who, str] = {
@@ -25,11 +37,15 @@ _STYLE: dict[Who, str] = {
     "digit": "dim",
     "record": "dim",
     "problem": "yellow",
+    "asked": "dim",
+    "person": "dim",
     "carrier": "dim",
     "summary": "italic",
     "end": "dim",
 }
 _RECORDING = {"began": "[recording from here on]", "deleted": "[the caller refused: the recording was deleted]"}
+_ASKED = {"transfer": "to be put through", "hangup": "to end the call", "never_call": "never to be called again"}
+_BY = {"caller": "the caller", "gate": "the topic gate", "key": "by a key", "operator": "from outside"}
 _BECAUSE = {"caller_spoke": "the caller spoke", "gate": "the gate took it back", "call_ended": "the call ended"}
 
 
@@ -71,6 +87,11 @@ def lines(reading: Reading) -> list[Line]:
                 found.append(Line(at_ms, "digit", f"[pressed {clean(digit) or 'a key'}]"))
             case RecordingRecord(state, at_ms):
                 found.append(Line(at_ms, "record", _RECORDING[state]))
+            case AskedRecord(asked, by, at_ms):
+                found.append(Line(at_ms, "asked", f"[{_ASKED[asked]}: {_BY[by]}]"))
+            case PersonRecord(status, at_ms, seconds):
+                length = "" if seconds is None else f", {seconds} s"
+                found.append(Line(at_ms, "person", f"[{clean(status)}{length}]"))
             case Problem(what, at_ms):
                 found.append(Line(at_ms, "problem", clean(what)))
             case Summary(text):

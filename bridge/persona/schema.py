@@ -289,12 +289,13 @@ class Outbound(Closed):
 
 
 class KeyAction(Closed):
-    """What a key does: `say` is spoken, then the call goes on, is put through, or ends.
+    """What a key does: `say` is spoken, then the call goes on, is put through, or ends; with `never_call` it ends, and
+    the caller's number goes onto the do-not-call list.
 
     In a file `0: transfer` is short for `0: {then: transfer}`. `to` is another person than the persona's own.
     """
 
-    then: Literal["continue", "transfer", "hangup"] = "continue"
+    then: Literal["continue", "transfer", "hangup", "never_call"] = "continue"
     say: Line | None = None
     to: PhoneNumber | None = None
 

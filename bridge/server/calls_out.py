@@ -13,6 +13,7 @@ from bridge.call.parting import Outcome
 from bridge.facts.errors import BridgeError
 from bridge.persona.hours import closed
 from bridge.persona.schema import E164, Outbound
+from bridge.server.database import StoreError
 from bridge.server.do_not_call import DoNotCall
 from bridge.server.journal import new_call_id
 from bridge.server.personas import OnDuty, PersonaBook
@@ -83,6 +84,22 @@ class CallsOut:
         self._switchboard, self._book, self._do_not_call = switchboard, book, do_not_call
         self._calls, self._trunks = calls, trunks
         self._public_url, self._clock, self._record = public_url, clock, record
+        self._tasks: set[asyncio.Task[None]] = set()
+        switchboard.never_call = self.never_call
+
+    def never_call(self, number: str) -> None:
+        """Somebody does not want to be called again. A list that cannot be written to is told in the log."""
+
+        async def put_on_list() -> None:
+            try:
+                if E164.fullmatch(number):
+                    await asyncio.to_thread(self._do_not_call.add, number, "asked for it by a key")
+            except StoreError as error:
+                log.error("somebody asked never to be called again, and it could not be written down: %s", error)
+
+        task = asyncio.create_task(put_on_list())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def place(self, order: CallOrder) -> Ticket:
         """Call somebody. Raises `CallRefusedError`; nobody has been called then."""

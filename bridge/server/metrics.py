@@ -71,6 +71,8 @@ class BridgeCollector(Collector):
             beat.wait_counts,
             beat.wait_seconds,
         )
+        away = len(self._switchboard.away)
+        yield GaugeMetricFamily("callbridge_calls_away", "Calls whose caller is with a person.", value=away)
         yield from _queue(self._switchboard.queue)
         ended = CounterMetricFamily("callbridge_calls_ended", "Calls ended, by how.", labels=["how"])
         for how, count in self._switchboard.register.ended.items():

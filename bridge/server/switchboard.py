@@ -23,7 +23,7 @@ from bridge.server.seating import Seating
 from bridge.server.socket_leg import SocketLeg
 from bridge.server.tokens import StreamTokens, Ticket
 from bridge.server.verdicts import VerdictCounts
-from bridge.transcript.records import Ended, Problem, Record, VerdictRecord
+from bridge.transcript.records import AskedRecord, Ended, Problem, Record, VerdictRecord
 
 log = logging.getLogger("bridge.calls")
 
@@ -47,13 +47,15 @@ class Switchboard:
     ) -> None:
         """`apologies` gives the pre-rendered apology for a language as 8 kHz mu-law.
 
-        `stream_over`, which may be replaced, is told how each stream that was held has ended.
+        Two may be replaced: `stream_over` is told how each stream that was held has ended, `never_call` the numbers of
+        people who do not want to be called again.
         """
         self.calls_per_caller = calls_per_caller
         self.engine, self.tokens, self.seating, self.queue = engine, tokens, seating, queue
         self.draining = False
         self.register = register
         self.away = Away(register)
+        self.never_call: Callable[[str], None] = lambda number: None
         self.stream_over: Callable[[Ticket, Outcome], None] = lambda ticket, outcome: None
         self.verdicts = VerdictCounts()
         self._apologies = apologies
@@ -180,6 +182,8 @@ class Switchboard:
         def write(record: Record) -> None:
             if isinstance(record, VerdictRecord):
                 self._note_verdict(ticket, record)
+            if isinstance(record, AskedRecord) and record.what == "never_call":
+                self.never_call(ticket.party)
             if isinstance(record, Ended):
                 record, live.held_back = live.end(record), None
                 if record.how == "transfer" and ticket.carrier == "twilio":

@@ -65,7 +65,6 @@ class Call(msgspec.Struct, frozen=True, tag_field="type", tag="call"):
     started_at: str
     engine: str
     format: int = FORMAT
-
     person_key: str = ""
     direction: Direction = "inbound"
 
@@ -154,9 +153,9 @@ class RecordingRecord(msgspec.Struct, frozen=True, tag_field="type", tag="record
 
 
 class AskedRecord(msgspec.Struct, frozen=True, tag_field="type", tag="asked"):
-    """Somebody asked that the caller be put through, or that the call be ended."""
+    """Somebody asked that the caller be put through, that the call be ended, or that they never be called again."""
 
-    what: Literal["transfer", "hangup"]
+    what: Literal["transfer", "hangup", "never_call"]
     by: Asker
     at_ms: int
 

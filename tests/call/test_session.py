@@ -11,13 +11,13 @@ from bridge.call import session as module
 from bridge.call.idle import IdleWatch
 from bridge.call.parting import ANNOUNCE_SECONDS
 from bridge.call.rescue import Rescue
-from bridge.call.session import CallSession
+from bridge.call.session import NEVER_AGAIN, CallSession
 from bridge.carrier.twilio import TwilioStream
 from bridge.facts.errors import CarrierError, EngineError
 from bridge.facts.events import Audio, Clear, Digit, Ended, Malformed, Played, SendAudio, SendMark
 from bridge.facts.speech import AgentFrame, CallerText, Verdict
 from bridge.facts.ticks import Ticks
-from bridge.persona.schema import Persona
+from bridge.persona.schema import FrozenMap, KeyAction, Persona
 from bridge.transcript import records
 
 PERSONA = Persona.model_validate(
@@ -730,3 +730,13 @@ async def test_a_connection_that_takes_no_audio_any_more_ends_the_call(rig):
     call.line.broken = "TimeoutError"
     await call.turn(0.1)
     assert (await call.task).how == "carrier_lost"
+
+
+async def test_a_key_may_ask_never_to_be_called_again(rig):
+    call = rig(persona=KEYS.model_copy(update={"keys": FrozenMap({"8": KeyAction(then="never_call")})}))
+    await call.turn(0.2)
+    call.line.incoming.put_nowait(Digit("8"))
+    await call.settle()
+    assert call.line.said == [(NEVER_AGAIN, "hangup")]
+    assert [asked.what for asked in call.kinds(records.AskedRecord)] == ["never_call", "hangup"]
+    assert (await heard_to_the_end(call, "hangup")).how == "agent_goodbye"

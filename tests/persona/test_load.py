@@ -363,7 +363,7 @@ def test_keys_are_read_short_and_long() -> None:
             "  12: transfer",
             "keys, 12, [key]: '12' is not possible here (one key of a telephone: a digit, or",
         ),
-        ("  1: sing", "keys, 1, then: 'sing' is not possible here (there are continue, transfer, hangup)"),
+        ("  1: sing", "keys, 1, then: 'sing' is not possible here (there are continue, transfer, hangup, never_call)"),
         ("  1: continue", "keys, 1: a key needs something to say, or then: transfer or hangup"),
         ("  1:\n    tell: Hello.", "keys, 1, tell: there is no such key (there are then, say, to)"),
         (

@@ -46,13 +46,14 @@ class Memory:
 
     `misses` counts turns in a row that were not understood, `asked` is the yes-or-no question the agent asked last
     (that of a `redirect` ends `last`), `last` its last words; `history` holds what both said, (role, text), for a
-    language model.
+    language model, and `keys` those that the caller has pressed since they spoke last.
     """
 
     misses: int = 0
     asked: Asked = ""
     last: tuple[str, ...] = ()
     history: tuple[tuple[Role, str], ...] = ()
+    keys: str = ""
 
 
 def recall(recollection: Recollection) -> Memory:

@@ -108,8 +108,8 @@ class CascadeEngine:
         self._slots[slot].say(text, wish)
 
     def digit(self, slot: int, digit: str) -> None:
-        """Take the tone of a key for silence."""
-        self._slots[slot].press()
+        """Take the tone of a key for silence, and remember the key."""
+        self._slots[slot].press(digit)
 
     def close(self, slot: int) -> None:
         """Free the slot; what its threads still find out reaches nobody."""

@@ -7,7 +7,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 _TOO_EARLY: Final = MODEL_RATE * 800 // 1000
 """Samples of an answer before which a caller who goes on had not finished: both halves are then answered as one."""
+
+MAX_KEYS: Final = 16
+"""Keys that are remembered: as many as a card number has."""
 
 Submit = Callable[[Callable[[], None]], Future[None]]
 
@@ -101,8 +104,9 @@ class Slot:
         self._telling = self._start(lambda thought: recite(thought, sentences, gate))
         self._start_turn(question="")
 
-    def press(self) -> None:
-        """A key was pressed."""
+    def press(self, digit: str) -> None:
+        """A key was pressed: its tone is no speech, and a language model is told of it with the caller's next words."""
+        self._memory = replace(self._memory, keys=(self._memory.keys + digit)[-MAX_KEYS:])
         for heard in self._ear.mute():
             self._notice(heard)
 

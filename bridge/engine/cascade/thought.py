@@ -158,7 +158,7 @@ class Thinker:
     def _relay(self, thought: Thought, memory: Memory, gate: TopicGate) -> None:
         """Say a language model's answer, sentence by sentence, up to the first that the gate stops."""
         memory = _with_offer(memory)
-        asked = _remember(replace(memory, asked=""), "user", thought.question)
+        asked = _remember(replace(memory, asked="", keys=""), "user", _with_keys(memory, thought.question))
         said = ""
         ear = self._hear_back()
         for sentence in self._model_sentences(thought, memory):
@@ -243,7 +243,13 @@ def _remember(memory: Memory, role: Role, text: str) -> Memory:
 def messages_for(persona: Persona, memory: Memory, text: str) -> list[Message]:
     """The persona as system prompt, what was said so far, and the caller's words."""
     said = [{"role": role, "content": content} for role, content in memory.history]
-    return [{"role": "system", "content": llm_prompt(persona)}, *said, {"role": "user", "content": text}]
+    asked = {"role": "user", "content": _with_keys(memory, text)}
+    return [{"role": "system", "content": llm_prompt(persona)}, *said, asked]
+
+
+def _with_keys(memory: Memory, text: str) -> str:
+    """The caller's words, and the keys that they have pressed before."""
+    return f"(pressed {' '.join(memory.keys)}) {text}" if memory.keys else text
 
 
 def _with_offer(memory: Memory) -> Memory:

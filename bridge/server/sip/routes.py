@@ -154,8 +154,9 @@ def sip_routes(switchboard: Switchboard, book: PersonaBook, settings: SipSetting
         past = await switchboard.register.over(channel)
         if past is None:
             return PlainTextResponse(BUSY)
-        if past.ticket.persona.transfer and past.outcome.how in ("transfer", "engine_failed", "internal_error"):
-            return PlainTextResponse(past.ticket.persona.transfer)
+        person = past.outcome.person or past.ticket.persona.transfer
+        if person and past.outcome.how in ("transfer", "engine_failed", "internal_error"):
+            return PlainTextResponse(person)
         return PlainTextResponse(HANG_UP)
 
     return router

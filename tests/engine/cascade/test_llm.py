@@ -177,6 +177,8 @@ def test_the_prompt_holds_the_persona_and_the_conversation(persona):
         {"role": "assistant", "content": "Hi."},
         {"role": "user", "content": "When do you open?"},
     ]
+    *_, asked = messages_for(persona, replace(memory, keys="15"), "When do you open?")
+    assert asked == {"role": "user", "content": "(pressed 1 5) When do you open?"}
     for part in (persona.agent_name, persona.business, persona.facts[0].answer, persona.information, persona.refusal):
         assert part in system["content"]
 

@@ -206,7 +206,7 @@ def test_keys_are_not_taken_for_words(ring):
     time = np.arange(24000 // 4) / 24000
     tone = (0.3 * np.sin(2 * np.pi * 770 * time) + 0.3 * np.sin(2 * np.pi * 1336 * time)).astype(np.float32)
     for _ in range(4):
-        phone.slot.press()
+        phone.slot.press("5")
         phone.hear(tone)
         phone.quiet(0.3)
     assert phone.caller == []
@@ -381,7 +381,7 @@ def test_nothing_that_happens_in_a_call_upsets_the_slot(ring, later, speech, hap
             case "say":
                 phone.slot.say("Are you still there?", None)
             case "key":
-                phone.slot.press()
+                phone.slot.press("5")
             case "think":
                 submit.do()
     for _ in range(3):

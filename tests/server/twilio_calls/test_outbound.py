@@ -10,7 +10,7 @@ from bridge.caller.account import RestError
 from bridge.caller.dial import Callee, Listener
 from bridge.transcript.records import Call, CarrierReport
 
-from .phone import OURS, Phone, of, records_of, slot_is_free, until
+from .phone import OURS, Phone, Presses, of, records_of, slot_is_free, until
 
 THEM = "+12025550143"
 OUTBOUND = """
@@ -159,3 +159,14 @@ async def test_an_answer_to_a_call_that_was_not_placed_is_hung_up_on(shop_calls,
     async with shop_calls() as (server, _, _):
         _, verbs = await Phone(server, http).ask("/twilio/answered/0123456789abcdef")
         assert verbs == ["Hangup"]
+
+
+async def test_whoever_presses_the_key_for_it_is_never_called_again(shop_calls):
+    async with shop_calls("keys: {'8': never_call}\n", slots=1) as (server, account, place):
+        account.book[THEM] = Callee(talker=lambda: Presses({5: "8"}, until=200))
+        assert (await place()).status_code == 201
+        await until(lambda: server.do_not_call.listed(THEM))
+        await until(lambda: not server.switchboard.calls)
+        await slot_is_free(server)
+        answer = await place()
+        assert (answer.status_code, "do-not-call" in answer.text) == (403, True)
