@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -30,6 +30,9 @@ from bridge.persona.schema import Persona
 from bridge.server.journal import read_transcript
 from bridge.transcript.records import Record, VerdictRecord
 from bridge.transcript.turns import Turn, turns
+
+LONGEST_TEXT: Final = 10_000
+"""Characters of a text to be tried; no answer is nearly as long, and one endless word takes minutes."""
 
 app = typer.Typer(
     no_args_is_help=True, help="Try the topic gate on a text, calibrate it, and see what it did in a call."
@@ -85,10 +88,12 @@ def try_text(
     used = load(persona, folder)
     attempt = _Attempt(used, load_settings())
     if text is not None:
+        _check_length(text)
         _show(attempt.put(text), as_json=as_json)
         return
     assert file is not None
     for line in _lines(file):
+        _check_length(line)
         tried = attempt.put(line)
         typer.echo(json.dumps(tried.last(), ensure_ascii=False) if as_json else _result(tried))
 
@@ -184,6 +189,11 @@ def _show(tried: _Tried, *, as_json: bool) -> None:
 def _result(tried: _Tried) -> str:
     what = f"blocked ({tried.phrase})" if tried.phrase else "passed"
     return f"{what}: {clean(tried.spoken)}"
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise BridgeError(f"a text may have {LONGEST_TEXT:,} characters, and this one has {len(text):,}: split it up")
 
 
 def _lines(file: Path) -> Iterator[str]:

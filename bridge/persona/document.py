@@ -63,8 +63,11 @@ def spell(path: Path) -> str:
     return words
 
 
-def read_yaml(text: str) -> Document:
-    """Read a file's text. A document with problems has values only as far as they could be told."""
+def read_yaml(text: str, new: str = "callbridge persona new NAME") -> Document:
+    """Read a file's text; the command `new` writes one to start from.
+
+    A document with problems has values only as far as they could be told.
+    """
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         what = f"the file has {size:,} bytes; a persona may have {MAX_BYTES:,}"
@@ -77,8 +80,8 @@ def read_yaml(text: str) -> Document:
     except yaml.YAMLError as error:
         return Document(None, problems=(_syntax(text, error),))
     if not isinstance(root, yaml.MappingNode):
-        hint = "`callbridge persona new NAME` writes a file to start from"
-        return Document(None, problems=(Problem(1, 1, "", "this is no persona: it has no keys", hint),))
+        hint = f"`{new}` writes a file to start from"
+        return Document(None, problems=(Problem(1, 1, "", "there are no keys in this file", hint),))
     reader = _Reader()
     values = reader.value(root, ())
     return Document(values, reader.places, tuple(reader.problems))

@@ -13,7 +13,7 @@ _KINDS = {"address", "login", "register"}
 
 def parse_plan(text: str, name: str = "sip.yaml") -> SipPlan:
     """The plan in a file's text. `SettingsError` lists all that is wrong, as `name:line:column: where: what`."""
-    document = read_yaml(text)
+    document = read_yaml(text, "callbridge sip new")
     if document.problems:
         raise SettingsError("\n".join(f"{name}:{problem}" for problem in document.problems))
     try:
@@ -33,5 +33,7 @@ def _complaint(document: Document, location: Path, kind: str, message: str) -> s
             return str(document.problem(path, "is missing"))
         case "union_tag_not_found":
             return str(document.problem(path, "has no kind", "kind: address, login or register"))
+        case "union_tag_invalid":
+            return str(document.problem((*path, "kind"), "there is no such kind", "kind: address, login or register"))
         case _:
             return str(document.problem(path, message.removeprefix("Value error, ")))

@@ -105,6 +105,11 @@ def test_people_get_a_line_for_each_token() -> None:
     assert output.splitlines()[3].startswith("blocked (antibiotic*): I'm sorry")
 
 
+def test_a_text_that_no_answer_is_as_long_as_is_refused() -> None:
+    with pytest.raises(BridgeError, match="may have 10,000 characters, and this one has 10,001: split it up"):
+        run("test", "--persona", DENTAL, "--text", "a" * 10_001)
+
+
 def test_a_persona_that_is_not_there_is_told() -> None:
     with pytest.raises(BridgeError, match=r"nobody.yaml is not there; personas in .*: .*dental"):
         run("test", "--persona", "nobody", "--text", "hello", "--dir", str(ROOT / "personas"))

@@ -209,8 +209,8 @@ def test_a_mistake_is_told_in_words_at_its_place(old: str, new: str, expected: s
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "this is no persona"),
-        ("- a\n- b\n", "this is no persona"),
+        ("", "there are no keys in this file"),
+        ("- a\n- b\n", "there are no keys in this file"),
         ("name: a: b\n", "1:8: not valid YAML: mapping values are not allowed here (a text with a colon in it needs"),
         ("name:\n\t- x\n", "indent with spaces; YAML does not allow tabs"),
         ("ask: [When?, Why?]\n", "inside [ ] a question needs quotes"),

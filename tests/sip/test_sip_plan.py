@@ -34,6 +34,11 @@ def test_the_template_is_a_plan_without_mistakes():
         ("listen:\n  upd: 5060", "sip.yaml:2:3: listen, upd: there is no such key"),
         ("trunks:\n  - name: a\n    kind: address", "trunks #1, addresses: is missing"),
         ("trunks:\n  - name: a", "has no kind"),
+        ("", "sip.yaml:1:1: there are no keys in this file (`callbridge sip new` writes a file to start from)"),
+        (
+            "trunks:\n  - name: a\n    kind: adress",
+            "sip.yaml:3:5: trunks #1, kind: there is no such kind (kind: address, login or register)",
+        ),
         ("trunks:\n  - name: a\n    kind: address\n    addresses: 300.1.1.1", "300.1.1.1"),
         ("trunks:\n  - name: ../a\n    kind: address\n    addresses: 10.0.0.1", "sip.yaml:2:5: trunks #1, name"),
         (f"{trunk()}\n{trunk().removeprefix('trunks:')[1:]}", "the name a is given twice"),
