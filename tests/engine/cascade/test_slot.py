@@ -365,7 +365,7 @@ def test_a_line_of_the_bridge_does_not_lose_the_turn_in_which_it_falls(ring, lat
 
 
 @given(st.lists(st.sampled_from(["speak", "pause", "silence", "say", "key", "think"]), max_size=25))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_that_happens_in_a_call_upsets_the_slot(ring, later, speech, happenings):
     submit = later()
     phone = ring(submit=submit)
