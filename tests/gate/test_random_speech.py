@@ -86,7 +86,7 @@ def test_every_cut_of_a_text_makes_the_text(blocked: list[str], data: st.DataObj
     assert said(data.draw(cut(text))) == text
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(phrases, st.integers(0, 4), st.floats(0.01, 1), st.booleans(), st.data())
 def test_nothing_that_is_heard_contains_a_blocked_phrase_whatever_the_model_wants_and_however_much(
     blocked: list[str], hold: int, insistence: float, stubborn: bool, data: st.DataObject

@@ -40,7 +40,7 @@ PERSONA = schema.Persona(
     agent_name="Ada",
     voice="GOLD0",
     greeting="Hello.",
-    refusal="We do not talk about that here.",
+    refusal="Not that, sorry.",
 )
 
 GREEDY = schema.Sampling(text_temperature=0, audio_temperature=0)
@@ -62,7 +62,7 @@ def utterances(frames: list[AgentFrame]) -> list[str]:
     return heard
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(phrases, st.integers(0, 4), st.floats(0.01, 1), st.data())
 def test_each_refusal_is_said_in_full_and_no_blocked_phrase_before_or_after_it(
     blocked: list[str], hold: int, insistence: float, data: st.DataObject
@@ -82,11 +82,11 @@ def test_each_refusal_is_said_in_full_and_no_blocked_phrase_before_or_after_it(
         frames.append(call.frame(heard, Spoken(LOUD, text[-2], text[-1])))
 
     for want in wants:
-        for _ in range(100):  # until every line of the owner's has been said; the caller's voice ends the latch
+        for _ in range(50):  # until every line of the owner's has been said; the caller's voice ends the latch
             step(PAD, LOUD)
         for token in want:
             step(token, LOUD)
-    for _ in range(100):
+    for _ in range(50):
         step(PAD)
     first, *refused = utterances(frames)
     assert first.startswith(f" {PERSONA.greeting}")
@@ -112,7 +112,7 @@ def test_tokens_and_sound_of_the_other_slots_are_the_same_to_the_bit_with_and_wi
 ) -> None:
     wild = Sampling(text_temperature=2.0, text_top_k=250, audio_temperature=1.0, audio_top_k=250)
     used = persona(("e*", "s*", "t*", "a*", "o*", "co*", "pl*"), gate=schema.Gate(hold=seed, insistence=0.1))
-    slots, frames, gated = 3, 50, seed % 3
+    slots, frames, gated = 3, 40, seed % 3
     callers = [sound(10 * seed + slot, frames) for slot in range(slots)]
 
     def run(gate: Gated | None) -> tuple[list[list[Spoken]], list[torch.Tensor], list[AgentFrame]]:
@@ -168,7 +168,7 @@ def test_a_model_that_wants_nothing_else_says_the_refusal_instead(
 ) -> None:
     used = persona((word,), gate=schema.Gate(hold=hold), sampling=sampling)
     stubborn.open(0, Seat(used, seed=3))
-    frames = [stubborn.step({0: LOUD if tick == 70 else QUIET})[0] for tick in range(125)]
+    frames = [stubborn.step({0: LOUD if tick == 55 else QUIET})[0] for tick in range(90)]
     stubborn.close(0)
     heard = utterances(frames)
     assert [verdict.phrase for frame in frames for verdict in frame.verdicts] == [word] * 2
