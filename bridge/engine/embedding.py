@@ -36,6 +36,10 @@ class Embedder:
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._tokenizer = _tokenizer(vocabulary)
 
+    def is_word(self, text: str) -> bool:
+        """Whether this, in small letters, is one of the 20,000 English words of the vocabulary, and not only parts."""
+        return self._tokenizer.token_to_id(text) is not None
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of the texts, float32, shape (len(texts), 384). The cosine of two is their dot product."""
         vectors = np.zeros((len(texts), 384), np.float32)

@@ -5,11 +5,15 @@ that the gate has let pass is spoken into the recogniser first, over a telephone
 words are judged as well. One sentence waits for this while the one before it is being said, so that only the first of
 an answer comes later by it.
 
-It is a second line, not a promise: a recogniser hears what is likely, and may hear the same sound in two ways.
+It is a second line, not a promise: a recogniser hears what is likely, and may hear the same sound in two ways. So that
+innocent sentences are not refused for its mistakes, a phrase counts if it is heard over the telephone and without, and
+not where it is a part of an ordinary word that was written: "our selection" sounds like "hours election".
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -20,6 +24,7 @@ from bridge.engine.cascade.voice import Line, Sound
 from bridge.engine.hearing.recogniser import Recogniser
 from bridge.engine.hearing.voice_activity import Samples
 from bridge.facts.formats import MODEL_RATE
+from bridge.gate.letters import read
 from bridge.gate.rules import Hit, Rules
 
 _AFTER: Final = np.zeros(MODEL_RATE // 4, np.int16)
@@ -27,6 +32,8 @@ _AFTER: Final = np.zeros(MODEL_RATE // 4, np.int16)
 
 _LONGEST: Final = 28 * MODEL_RATE
 """Samples heard at once: Moonshine is trained on up to 30 s. Of two long sentences the beginning is left out."""
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
 
 _LANGUAGE: Final = "en"
 """What the recogniser understands."""
@@ -40,18 +47,36 @@ def understands(language: str) -> bool:
 class HearBack:
     """One answer. Each sentence is heard behind the one before it: a phrase may lie across both."""
 
-    def __init__(self, recogniser: Recogniser, rules: Rules) -> None:
-        """Nothing has been heard."""
+    def __init__(self, recogniser: Recogniser, rules: Rules, is_word: Callable[[str], bool]) -> None:
+        """Nothing has been heard. `is_word` knows ordinary words, in small letters."""
         self._recogniser = recogniser
         self._rules = rules
-        self._before = np.zeros(0, np.int16)
+        self._is_word = is_word
+        self._before = Line("", np.zeros(0, np.int16))
 
     def blocked(self, line: Line) -> Hit | None:
         """The blocked phrase that is heard once this sentence is spoken, if any. 0.1 s for four seconds of speech."""
         sound = np.concatenate((line.sound, _AFTER))
-        both = np.concatenate((self._before, sound))[-_LONGEST:]
-        self._before = sound
-        return next(iter(self._rules.find(self._recogniser.recognise(_over_the_telephone(both)))), None)
+        both = Line(f"{self._before.text} {line.text}", np.concatenate((self._before.sound, sound))[-_LONGEST:])
+        self._before = Line(line.text, sound)
+        for hit in self._heard(_over_the_telephone(both.sound)):
+            if not self._part_of_a_word(hit.phrase, both.text) and any(
+                other.phrase == hit.phrase for other in self._heard(_directly(both.sound))
+            ):
+                return hit
+        return None
+
+    def _heard(self, samples: Samples) -> list[Hit]:
+        return self._rules.find(self._recogniser.recognise(samples))
+
+    def _part_of_a_word(self, phrase: str, text: str) -> bool:
+        letters = read(phrase).row
+        return any(letters in word and self._is_word(word) for word in map(str.lower, _WORD.findall(text)))
+
+
+def _directly(sound: Sound) -> Samples:
+    """Int16 at 24 kHz → float32 at 16 kHz."""
+    return Resampler(2, 3).process(sound.astype(np.float32) / np.float32(32768))
 
 
 def _over_the_telephone(sound: Sound) -> Samples:

@@ -174,7 +174,7 @@ class Thinker:
     def _hear_back(self) -> HearBack | None:
         """An ear for one answer, if the persona wants one and it would understand."""
         wanted = self._persona.gate.hear_back and self._persona.blocked and understands(self._persona.language)
-        return HearBack(self._tools.recogniser, self._rules) if wanted else None
+        return HearBack(self._tools.recogniser, self._rules, self._tools.embedder.is_word) if wanted else None
 
     def _spoken(self, text: str) -> Line:
         return self._tools.voice.speak(text, self._persona.language)

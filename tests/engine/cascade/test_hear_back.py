@@ -12,7 +12,7 @@ from bridge.persona.schema import BlockedTopic
 
 @pytest.fixture
 def rules() -> Rules:
-    return compile_rules((BlockedTopic(topic="t", words=("lawsuit", "mercury"), phrases=("good morning",)),))
+    return compile_rules((BlockedTopic(topic="t", words=("lawsuit", "mercury", "election"), phrases=("blue cross",)),))
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ def rules() -> Rules:
     [
         ("The word is law sute.", "lawsuit"),
         ("I would call that merkury, yes.", "mercury"),
+        ("Our selection of second-hand freezers starts at $29.99.", None),  # sounds like "hours election"
         ("We are open until five o'clock on Saturday.", None),
         ("I can book you in for Tuesday at ten.", None),
     ],
@@ -28,15 +29,20 @@ def test_a_sentence_that_sounds_like_a_blocked_phrase_is_heard_to(
     tools: Tools, rules: Rules, sentence: str, phrase: str | None
 ) -> None:
     assert rules.find(sentence) == []
-    hit = HearBack(tools.recogniser, rules).blocked(tools.voice.speak(sentence, "en"))
+    hit = HearBack(tools.recogniser, rules, tools.embedder.is_word).blocked(tools.voice.speak(sentence, "en"))
     assert (hit and hit.phrase) == phrase
 
 
+def test_an_ordinary_word_that_contains_a_blocked_one_is_known(tools: Tools) -> None:
+    words = ["selection", "aelection", "passage", "xpassage"]
+    assert [tools.embedder.is_word(word) for word in words] == [True, False, True, False]
+
+
 def test_a_phrase_across_two_sentences_is_heard_with_the_second(tools: Tools, rules: Rules) -> None:
-    ear = HearBack(tools.recogniser, rules)
-    assert ear.blocked(tools.voice.speak("That is good.", "en")) is None
-    hit = ear.blocked(tools.voice.speak("Morning is at eight.", "en"))
-    assert hit is not None and hit.phrase == "good morning"
+    ear = HearBack(tools.recogniser, rules, tools.embedder.is_word)
+    assert ear.blocked(tools.voice.speak("I like the color blue.", "en")) is None
+    hit = ear.blocked(tools.voice.speak("Cross my heart.", "en"))
+    assert hit is not None and hit.phrase == "blue cross"
     assert ear.blocked(tools.voice.speak("See you then.", "en")) is None
 
 
