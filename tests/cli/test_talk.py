@@ -109,7 +109,7 @@ def test_mistakes_are_told_before_the_model_is_loaded(home: Path) -> None:
     assert "there are: appliances, dental" in error_of("in.wav", "out.wav", "--persona", "nobody")
     assert "there is no voice 'ann'" in error_of("in.wav", "out.wav", "--text-prompt", "x", "--voice", "ann")
     assert "not downloaded" in error_of("in.wav", "out.wav", "--text-prompt", "x")
-    assert "cannot be read as a WAV file" in error_of("none.wav", "out.wav", *PROMPT)
+    assert "none.wav cannot be read: No such file" in error_of("none.wav", "out.wav", *PROMPT)
     wavfile.write(home / "empty.wav", 8000, np.zeros(0, np.int16))
     assert "holds no audio" in error_of("empty.wav", "out.wav", *PROMPT)
     assert "callbridge model download" in error_of("in.wav", "out.wav", *PROMPT, "--model", "nowhere")
