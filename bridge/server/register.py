@@ -202,17 +202,11 @@ class Register:
         self._run(self._close(live, outcome))
 
     async def _close(self, live: LiveCall, outcome: Outcome) -> None:
-        """A disk that is full may hold the last lines back; nobody waits for it longer than this."""
         self.remember(live, outcome)
         self._count(outcome)
         live.over = True
         live.signal()
-        await live.entered
-        written = asyncio.wrap_future(live.log.close())
-        await asyncio.to_thread(self._store.finish, live.ticket.call_id, tuple(live.records))
-        done, _ = await asyncio.wait([written], timeout=WRITE_SECONDS)
-        if not done:
-            log.error("call %s: the end of its transcript still waits for the disk", live.ticket.call_id)
+        await self._put_away(live)
         self.live.pop(live.ticket.call_id, None)
         self._watcher.over(live)
         log.info("call %s: ended: %s", live.ticket.call_id, outcome.how)
@@ -236,11 +230,17 @@ class Register:
         self._run(self._close_unheld(live, outcome))
 
     async def _close_unheld(self, live: LiveCall, outcome: Outcome) -> None:
-        await live.entered
-        live.log.close()
-        await asyncio.to_thread(self._store.finish, live.ticket.call_id, tuple(live.records))
+        await self._put_away(live)
         self._watcher.over(live)
         log.info("call %s: ended before it began: %s", live.ticket.call_id, outcome.how)
+
+    async def _put_away(self, live: LiveCall) -> None:
+        """First the file, then its row. A disk that is full may hold the last lines back; it is not waited for long."""
+        await live.entered
+        done, _ = await asyncio.wait([asyncio.wrap_future(live.log.close())], timeout=WRITE_SECONDS)
+        if not done:
+            log.error("call %s: the end of its transcript still waits for the disk", live.ticket.call_id)
+        await asyncio.to_thread(self._store.finish, live.ticket.call_id, tuple(live.records))
 
     def note(self, carrier_id: str, record: Record) -> bool:
         """Add a line to a call's record, be it in progress or over. False if there is none, or no room for more."""
