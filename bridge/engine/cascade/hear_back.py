@@ -54,20 +54,24 @@ class HearBack:
         self._is_word = is_word
         self._before = Line("", np.zeros(0, np.int16))
 
-    def blocked(self, line: Line) -> Hit | None:
-        """The blocked phrase that is heard once this sentence is spoken, if any. 0.1 s for four seconds of speech."""
+    def blocked(self, line: Line) -> tuple[Hit, str] | None:
+        """The blocked phrase that is heard once this sentence is spoken, and what of it lies before the sentence.
+
+        That is all of the sentence before, where this one alone does not sound like the phrase, and mostly nothing.
+        Takes 0.1 s for four seconds of speech.
+        """
         sound = np.concatenate((line.sound, _AFTER))
-        both = Line(f"{self._before.text} {line.text}", np.concatenate((self._before.sound, sound))[-_LONGEST:])
-        self._before = Line(line.text, sound)
-        for hit in self._heard(_over_the_telephone(both.sound)):
-            if not self._part_of_a_word(hit.phrase, both.text) and any(
-                other.phrase == hit.phrase for other in self._heard(_directly(both.sound))
-            ):
-                return hit
+        before, self._before = self._before, Line(line.text, sound)
+        both = np.concatenate((before.sound, sound))[-_LONGEST:]
+        text = f"{before.text} {line.text}"
+        for phrase, hit in self._heard(_over_the_telephone(both)).items():
+            if not self._part_of_a_word(phrase, text) and phrase in self._heard(_directly(both)):
+                alone = not before.text or phrase in self._heard(_over_the_telephone(sound))
+                return hit, "" if alone else before.text
         return None
 
-    def _heard(self, samples: Samples) -> list[Hit]:
-        return self._rules.find(self._recogniser.recognise(samples))
+    def _heard(self, samples: Samples) -> dict[str, Hit]:
+        return {hit.phrase: hit for hit in self._rules.find(self._recogniser.recognise(samples))}
 
     def _part_of_a_word(self, phrase: str, text: str) -> bool:
         letters = read(phrase).row

@@ -163,8 +163,9 @@ class Thinker:
         ear = self._hear_back()
         for sentence in self._model_sentences(thought, memory):
             review = gate.review(sentence, 0)
-            if ear and not review.verdict and (hit := ear.blocked(self._spoken(sentence))):
-                review = gate.refuse(hit, 0, sentence)
+            wanted = thought.answer_wanted and not review.verdict
+            if ear and wanted and (heard := ear.blocked(self._spoken(sentence))):
+                review = gate.refuse(heard[0], 0, sentence, heard[1])
             said = f"{said} {review.text}".strip()
             remembered = replace(_remember(asked, "assistant", said), last=(said,))
             self._utter(thought, review, Sentence(sentence, memory=remembered), gate)
