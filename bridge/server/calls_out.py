@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final, Literal, Protocol
 
 from bridge.call.parting import Outcome
+from bridge.call.session import CallSession
 from bridge.facts.errors import BridgeError
 from bridge.persona.hours import closed
 from bridge.persona.schema import E164, Outbound
@@ -31,6 +32,9 @@ GRACE_SECONDS: Final = 60.0
 
 TRUNK_GRACE_SECONDS: Final = 10.0
 """The same for a trunk: Asterisk itself gives up when the ringing is over."""
+
+STREAM_SECONDS: Final = 5.0
+"""What is told of a call whose stream is on its way waits for it so long."""
 
 Why = Literal["unknown", "forbidden", "busy", "carrier"]
 
@@ -181,17 +185,27 @@ class CallsOut:
     async def told_of_machine(self, call_id: str, carrier_id: str, answered_by: str) -> None:
         """Whether a person has answered, or a machine, which is left the persona's message or hung up on."""
         register = self._switchboard.register
-        register.note(carrier_id, CarrierReport(f"answered by {answered_by}", utc_now()))
-        if answered_by in ("human", "unknown"):
-            return
-        live = register.live.get(call_id)
+        machine = answered_by not in ("human", "unknown")
         outcome = Outcome("machine", "an answering machine took the call; no message was left")
-        if live is None or live.session is None:
-            if ticket := self._switchboard.withdraw(carrier_id):
-                self._switchboard.never_came(ticket, outcome)
-                await self._calls.end(carrier_id)
+        if machine and (ticket := self._switchboard.withdraw(carrier_id)):
+            self._switchboard.never_came(ticket, outcome)
+            await self._calls.end(carrier_id)
+        session = await self._session(call_id, carrier_id)
+        register.note(carrier_id, CarrierReport(f"answered by {answered_by}", utc_now()))
+        if session is None or not machine:
             return
-        terms = live.ticket.persona.outbound
+        terms = session.persona.outbound
         if terms and terms.voicemail and answered_by.startswith("machine_end"):
             outcome = Outcome("machine", MESSAGE_LEFT)
-        live.session.stop(outcome.how, outcome.reason)
+        session.stop(outcome.how, outcome.reason)
+
+    async def _session(self, call_id: str, carrier_id: str) -> CallSession | None:
+        """The session of a call; detection may be quicker than its stream, which is waited for."""
+        register, clock = self._switchboard.register, asyncio.get_running_loop().time
+        until = clock() + STREAM_SECONDS
+        while register.past(carrier_id) is None and clock() < until:
+            live = register.live.get(call_id)
+            if live and live.session:
+                return live.session
+            await asyncio.sleep(0.05)
+        return None

@@ -65,6 +65,7 @@ def let_go(server: Any) -> None:
     ended. What is left then belongs to no call.
     """
     server.switchboard.register._past.clear()
+    gc.unfreeze()  # the server's own objects are left out of collections
     for one in gc.get_objects():
         if type(one) is Replays:
             one._answers.clear()

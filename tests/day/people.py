@@ -193,7 +193,7 @@ class Town:
             ring_s=0.1,
             talker=lambda: Talker(caller.moments if caller.kind == "called" else 0),
             answered_by=found.get(caller.kind, "human"),
-            detect_s=0.3,
+            detect_s=1.5,
         )
         if caller.kind == "not_to_be_called":
             await asyncio.to_thread(self.server.do_not_call.add, caller.number)
@@ -207,7 +207,8 @@ class Town:
             return CallIds.new().call_sid
         self.check(caller, answer.status_code == 201, f"the order was answered {answer.status_code}: {answer.text}")
         call = await self._placed(caller)
-        await until(lambda: call.status in OVER and (call.report or caller.kind == "unreached"))
+        over = f"call {caller.at} ({caller.kind}, {self.account.book[caller.number]}) ends; it is {call}"
+        await until(lambda: call.status in OVER and (call.report or caller.kind == "unreached"), what=over)
         verbs = [verb.name for verb in call.report.after] if call.report else []
         expected = {"voicemail": ["Say", "Hangup"], "machine": ["Hangup"]}.get(caller.kind, [])
         self.check(caller, verbs == expected, f"they were led to {verbs}")
@@ -374,11 +375,11 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 class Receiver:
-    """Takes the day's webhooks, but not always at the first time."""
+    """Takes the day's webhooks, but not always at the first time; keeps whose end each tells, and which."""
 
     def __init__(self, seed: int) -> None:
         self.url = ""
-        self.taken: list[dict[str, Any]] = []
+        self.taken: list[tuple[str, str]] = []
         self.refused = 0
         self._chance = random.Random(seed)
 
@@ -400,7 +401,7 @@ class Receiver:
             fails = self._chance.random() < 0.2
             self.refused += fails
             if not fails:
-                self.taken.append(body)
+                self.taken.append((body["call"]["carrier_id"], body["call"]["ended"]))
             status = b"500 No" if fails else b"200 OK"
             writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             await writer.drain()
@@ -409,8 +410,11 @@ class Receiver:
             await writer.wait_closed()
 
 
-async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    """Wait for what somebody else brings about."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+async def until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "") -> None:
+    """Wait for what somebody else brings about; `what` is said if it does not come."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise TimeoutError(what) from None

@@ -10,6 +10,7 @@ from bridge.transcript.records import (
     Call,
     DigitPressed,
     Ended,
+    PersonRecord,
     Problem,
     Record,
     VerdictRecord,
@@ -45,6 +46,7 @@ def call_ended(records: Sequence[Record], transcript_url: str) -> dict[str, Any]
             "ended": ended.how if ended else INTERRUPTED,
             "reason": ended.reason if ended else "the server's process died during the call",
         },
+        "person": _person(records),
         "turns": {who: sum(turn.speaker == who for turn in said) for who in ("caller", "agent")},
         "digits": sum(isinstance(record, DigitPressed) for record in records),
         "verdicts": [_verdict(record) for record in records if isinstance(record, VerdictRecord)],
@@ -67,6 +69,7 @@ def _call(records: Sequence[Record]) -> Call:
 def _header(call: Call) -> dict[str, Any]:
     return {
         "call_id": call.call_id,
+        "direction": call.direction,
         "persona": call.persona,
         "from": call.from_number,
         "to": call.to_number,
@@ -75,6 +78,12 @@ def _header(call: Call) -> dict[str, Any]:
         "engine": call.engine,
         "started_at": call.started_at,
     }
+
+
+def _person(records: Sequence[Record]) -> dict[str, Any] | None:
+    """What became, at last, of the person to whom the caller was put through; none where there was no one."""
+    told = [record for record in records if isinstance(record, PersonRecord)]
+    return {"status": told[-1].status, "seconds": told[-1].seconds} if told else None
 
 
 def _verdict(verdict: VerdictRecord) -> dict[str, Any]:

@@ -102,6 +102,25 @@ async def test_a_machine_is_left_the_message_after_its_beep_or_hung_up_on(shop_c
             assert f"answered by {answered_by}" in told(records_of(server, row))
 
 
+async def test_a_machine_that_is_found_while_the_stream_begins_is_hung_up_on(shop_calls, http):
+    async with shop_calls(slots=1) as (server, account, place):
+        account.book[THEM] = Callee(ring_s=20)
+        call_id = (await place()).json()["call_id"]
+        [call] = account.calls.values()
+        phone = Phone(server, http, call.sid)
+        answer, _ = await phone.ask(f"/twilio/answered/{call_id}")
+        async with await phone.open(answer.find("Connect/Stream").attrib["url"]) as socket:
+            telling = asyncio.create_task(phone.post(f"/twilio/machine/{call_id}", AnsweredBy="machine_start"))
+            await asyncio.sleep(0.2)
+            assert not telling.done()
+            await socket.send(phone.start())
+            assert (await telling).status_code == 204
+            await slot_is_free(server)
+        row = await row_of_call(server, call_id)
+        assert row.ended_how == "machine"
+        assert "answered by machine_start" in told(records_of(server, row))
+
+
 async def test_a_machine_that_is_found_before_the_stream_is_hung_up_on(shop_calls, http):
     async with shop_calls(slots=1) as (server, account, place):
         account.book[THEM] = Callee(ring_s=5)

@@ -11,6 +11,7 @@ from bridge.transcript.records import (
     CallerSaid,
     DigitPressed,
     Ended,
+    PersonRecord,
     Problem,
     Record,
     RecordingRecord,
@@ -37,6 +38,7 @@ def test_the_end_of_a_call_is_told_with_its_facts_and_none_of_its_words() -> Non
     body = call_ended(RECORDS, LINK)
     assert body["call"] == {
         "call_id": "0" * 16,
+        "direction": "inbound",
         "persona": "shop",
         "from": "+12025550143",
         "to": "+12025550100",
@@ -49,6 +51,7 @@ def test_the_end_of_a_call_is_told_with_its_facts_and_none_of_its_words() -> Non
         "ended": "caller_hung_up",
         "reason": "stop",
     }
+    assert body["person"] is None
     assert body["turns"] == {"caller": 1, "agent": 1}
     assert (body["digits"], body["recording"], body["summary"], body["transcript_url"]) == (1, "kept", None, LINK)
     [verdict] = body["verdicts"]
@@ -56,6 +59,12 @@ def test_the_end_of_a_call_is_told_with_its_facts_and_none_of_its_words() -> Non
     assert body["problems"] == [{"what": "the recording ended early", "at_ms": 3000}]
     for words in ("Heliotrope", "hello", "Take two"):
         assert words not in json.dumps(body)
+
+
+def test_what_became_of_a_transfer_is_told() -> None:
+    rung = [PersonRecord("ringing", 5000), PersonRecord("in-progress", 9000), PersonRecord("completed", 90_000, 81)]
+    body = call_ended([*RECORDS[:-1], *rung, RECORDS[-1]], LINK)
+    assert body["person"] == {"status": "completed", "seconds": 81}
 
 
 def test_a_call_whose_process_died_is_told_as_interrupted() -> None:
