@@ -59,12 +59,18 @@ async def test_a_question_is_heard_answered_from_the_persona_and_recorded_on_bot
             assert own > 300 > 100 > other
 
 
-async def test_a_question_on_a_blocked_topic_gets_the_refusal_word_for_word_and_a_verdict(serve, dental):
+async def test_a_question_on_a_blocked_topic_gets_the_refusal_word_for_word_and_a_verdict_that_is_counted(
+    serve, dental, http
+):
     async with serve(engine="cascade", personas=dental) as server:
         result = await call(server, "blocked")
         assert said(result, "agent")[-1] == server.book.by_name("dental").persona.refusal
         [verdict] = result.gate
         assert (verdict["phrase"], verdict["action"]) == ("antibiotic*", "refuse")
+        metrics = (await http.get(f"{server.local_url}/metrics")).text
+    labels = 'action="refuse",persona="dental",topic="medical advice and medication"'
+    assert f"callbridge_gate_verdicts_total{{{labels}}} 1.0" in metrics
+    assert "callbridge_gate_audible_verdicts_total 0.0" in metrics
 
 
 async def test_changed_hours_are_in_the_next_calls_answer(serve, dental):
