@@ -19,6 +19,7 @@ from bridge.server.journal import Journal, JournalError, read_transcript
 from bridge.server.retention import Retention
 from bridge.server.store import CallStore, Rebuilt
 from bridge.server.summaries import Summariser
+from bridge.server.webhooks.outbox import Outbox
 from bridge.server.webhooks.post import post_office
 
 log = logging.getLogger("bridge.server")
@@ -33,8 +34,8 @@ class Afterwards:
         self.office = post_office(settings)
         self.summariser = _summariser(settings)
         keep = Keep(settings.retention_days, settings.recording_retention_days)
-        also = self.office.outbox.forget if self.office else lambda call_ids: None
-        self.retention = Retention(store, settings.data_dir, keep, lambda: datetime.now(UTC), also)
+        letters = self.office.outbox if self.office else Outbox(settings.data_dir)  # there may be some of other days
+        self.retention = Retention(store, settings.data_dir, keep, lambda: datetime.now(UTC), letters.forget)
         self.calls = AfterCall(
             journal,
             Wishes(public_url, verdicts=settings.webhook_verdicts, redact=settings.redact),
