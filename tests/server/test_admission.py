@@ -1,12 +1,16 @@
 """How many calls the server takes, from what the engine process says of its steps."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.engine import messages
 from bridge.facts.settings import Settings
+from bridge.server.admission import who_answers, why_nobody
 from bridge.server.app import Server
+from bridge.server.personas import PersonaBook
 from bridge.server.tokens import Ticket
 
 
@@ -41,13 +45,17 @@ async def figures(server):
     }
 
 
-async def test_a_voice_url_that_names_nobody_is_logged_with_who_there_is_and_not_with_its_own_words(server, caplog):
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(server.app), base_url="http://bridge") as client:
-        answer = await client.post("/twilio/voice?persona=dentla", data={"CallSid": "CA1", "To": "+12025550143"})
-    assert "not in service" in answer.text
-    assert "the persona that its address names is not on duty; there are: " in caplog.text
-    assert "dental" in caplog.text
-    assert "dentla" not in caplog.text
+async def test_an_address_that_names_nobody_is_told_by_who_there_is_and_not_by_its_own_words():
+    async def prepared(key, persona):
+        return None
+
+    book = PersonaBook(Path("personas"), prepared, lambda key: None)
+    await book.refresh()
+    assert who_answers(book, "dentla", "+12025550100", "dental") is None
+    why = why_nobody(book, "dentla")
+    assert why.startswith("the persona that its address names is not on duty; there are: appliances, dental, ")
+    assert "dentla" not in why
+    assert why_nobody(book, None) == "no persona answers this number, and DEFAULT_PERSONA names none"
 
 
 async def test_monitors_that_ask_for_the_head_of_health_get_its_status(server):
