@@ -143,7 +143,7 @@ async def test_a_damaged_memory_changes_nothing(shell: Any, twilio: Any, tmp_pat
         (["connect", OURS], {"TWILIO_API_URL": "http://127.0.0.1:9"}, "could not be reached"),
         (["connect", "+12025550112", "--persona", "shop"], {}, f"not a number of account .*it has \\{OURS}"),
         (["connect", "+12025550112"], {}, "--persona NAME"),
-        (["connect", OURS, "--persona", "nobody"], {}, "nobody.yaml cannot be read"),
+        (["connect", OURS, "--persona", "nobody"], {}, "nobody.yaml is not there"),
         (["connect", OURS, "--persona", "../shop"], {}, "name"),
     ],
 )

@@ -143,7 +143,8 @@ async def test_a_caller_whose_engine_hangs_hears_a_line_and_music_until_it_is_re
         report = await placed
         assert report.ended == "caller_hung_up"
         assert int(server.engine.details["pid"]) != hung
-        at = report.heard.index(moment("en") + hold_music_ulaw()[:1600])
+        at = report.heard.index(moment("en")[:8000])
+        report.heard.index(hold_music_ulaw()[:1600], at)
         assert at - struck < 2.7 * 8000  # before the watchdog gave the engine up
         assert longest_silence(report.heard[at:]) < 0.6
         assert "no sign of life" in problems(record_of(server))[0]

@@ -125,12 +125,14 @@ async def test_a_capture_of_a_call_shows_no_loss_no_disorder_little_jitter_and_n
         said = await capture.stderr.readline()
         if b"listening" not in said:
             pytest.skip(f"tcpdump may not capture here (it needs root): {said.decode(errors='replace').strip()}")
-        calling = asyncio.create_task(caller.call(answered(sdp(end)), pause(4), BYE))
-        await connected(caller, end)
-        end.play(TONE * 180)
-        good, messages = await calling
-        capture.terminate()
-        await capture.wait()
+        try:
+            calling = asyncio.create_task(caller.call(answered(sdp(end)), pause(4), BYE))
+            await connected(caller, end)
+            end.play(TONE * 180)
+            good, messages = await calling
+        finally:
+            capture.terminate()
+            await capture.wait()
         assert good, messages
     packets = rtp_of(file.read_bytes())
     sent, came = ([packet for packet in packets if (packet.source == end.host) is ours] for ours in (True, False))
