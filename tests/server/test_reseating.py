@@ -134,7 +134,7 @@ async def test_a_call_goes_on_in_a_new_engine_process_when_its_own_is_killed(ser
 
 @pytest.mark.slow
 async def test_a_caller_whose_engine_hangs_hears_a_line_and_music_until_it_is_replaced(serve):
-    async with serve(personas={"shop": SHOP}, watchdog_seconds=3.5) as server:
+    async with serve(personas={"shop": SHOP}, watchdog_seconds=6) as server:
         caller = Caller(lambda: server.switchboard.seating.reseated and caller.echoed)
         placed = place(server, caller)
         await until(lambda: len(caller.heard) > 4000)
