@@ -30,7 +30,7 @@ quick: setup-test
 test-attempts: setup-test
 	$(BIN)/python -m tests.engine.cascade.attempts
 
-# A scripted day of 500 calls of every kind; what it finds out is printed.
+# A scripted day of 500 calls of every kind; what it finds out is printed. DAY_SEED=7 scripts another day.
 test-day: setup-test
 	$(BIN)/pytest -m day tests/day
 
