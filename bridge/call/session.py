@@ -67,11 +67,12 @@ class CallSession:
         rescue: Rescue | None = None,
         recorder: Recorder | None = None,
         resumed: bool = False,
+        earlier_seconds: float = 0.0,
     ) -> None:
         """`write` takes the records of the call, `clock` gives monotonic seconds, `utc_now` ISO 8601.
 
         `apology` is 8 kHz mu-law, played when the engine fails and the call with it; `rescue` may spare it that.
-        A caller whose call is `resumed` has heard greeting and notices before.
+        A caller whose call is `resumed` has heard greeting and notices before; it has lasted `earlier_seconds` already.
         """
         self.persona = persona
         self._leg, self._slot, self._clock, self._utc_now = leg, slot, clock, utc_now
@@ -94,6 +95,7 @@ class CallSession:
         self._idle = IdleWatch(persona.limits.idle_seconds)
         self._parting = Parting(persona)
         self._too_long_said = False
+        self._earlier_seconds = earlier_seconds
         self._malformed = 0
         self._verdicts = 0
 
@@ -352,9 +354,10 @@ class CallSession:
 
     def _mind_limits(self, elapsed: float) -> None:
         limits = self.persona.limits
-        if elapsed > limits.call_seconds + OVERTIME_SECONDS:
+        lasted = elapsed + self._earlier_seconds
+        if lasted > limits.call_seconds + OVERTIME_SECONDS:
             self._finish(Outcome("too_long", f"the call lasted longer than {limits.call_seconds} s"))
-        elif elapsed > limits.call_seconds and not self._too_long_said:
+        elif lasted > limits.call_seconds and not self._too_long_said:
             self._too_long_said = True
             self._parting.how = "too_long"
             self._slot.say(limits.goodbye, "hangup")

@@ -210,6 +210,7 @@ class Switchboard:
             rescue=self.seating.rescue(ticket, slot, recorded=live.recording is not None),
             recorder=recorder,
             resumed=ticket.resumed,
+            earlier_seconds=live.base_ms / 1000,
         )
         try:
             outcome = await session.run()

@@ -740,3 +740,11 @@ async def test_a_key_may_ask_never_to_be_called_again(rig):
     assert call.line.said == [(NEVER_AGAIN, "hangup")]
     assert [asked.what for asked in call.kinds(records.AskedRecord)] == ["never_call", "hangup"]
     assert (await heard_to_the_end(call, "hangup")).how == "agent_goodbye"
+
+
+async def test_a_call_that_comes_back_has_lasted_as_long_as_all_of_it(rig):
+    call = rig(earlier_seconds=29.0)
+    await call.turn(0.8)
+    assert call.line.said == []
+    await call.turn(0.4)
+    assert call.line.said == [("Thank you for calling. Goodbye.", "hangup")]

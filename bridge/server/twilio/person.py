@@ -135,7 +135,8 @@ async def _recalled(switchboard: Switchboard, absence: Absence) -> Ticket:
     persona = live.ticket.persona.model_copy(update={"resume_say": live.ticket.persona.transfer_unanswered})
     try:
         async with asyncio.timeout(RECALL_SECONDS):
-            return await switchboard.seating.recalled(replace(live.ticket, persona=persona), live.records)
+            recalled = await switchboard.seating.recalled(replace(live.ticket, persona=persona), live.records)
+            return replace(recalled, persona=live.ticket.persona)
     except (TimeoutError, EngineError) as error:
         log.warning("call %s: begins anew: %s", live.ticket.call_id, error or "the engine is too slow")
         return live.ticket
