@@ -11,7 +11,7 @@ from bridge.caller.recording import packet
 from bridge.caller.ticker import Ticker
 from bridge.caller.webhook import Line
 from bridge.server.journal import read_transcript
-from bridge.transcript.records import RecordingRecord
+from bridge.transcript.records import AgentSaid, RecordingRecord
 
 TOLD = """\
 name: shop
@@ -96,3 +96,19 @@ async def test_a_call_that_is_not_recorded_is_not_told_that_it_were(told, http):
             await PhoneCall(line, Presser(20, press=10), ticker, http, keep_audio=False).run()
         [entry] = server.store.list()
         assert entry.recording is None
+
+
+@pytest.mark.slow
+async def test_with_a_real_voice_nothing_is_recorded_before_its_last_word_was_heard(told, http):
+    async with told(engine="cascade") as server:
+        states, entry, path = await place(server, http, Presser(250))
+        assert states == ["began"]
+        records = read_transcript(server.settings.data_dir, entry.transcript).records
+        [began] = [record for record in records if isinstance(record, RecordingRecord)]
+        said = [record for record in records if isinstance(record, AgentSaid)]
+        notice = [record for record in said if record.end_ms <= began.at_ms]
+        assert "".join(record.text for record in notice).strip() == "This call is recorded. Press 8 to refuse."
+        with wave.open(str(path)) as file:
+            frames = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+        assert not frames[: began.at_ms * 8].any()
+        assert frames[began.at_ms * 8 + 8 :, 0].all()

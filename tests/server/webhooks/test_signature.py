@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,3 +33,14 @@ def test_openssl_comes_to_the_same() -> None:
     script = f"printf '%s.%s' {AT} '{BODY.decode()}' | openssl dgst -sha256 -hmac {SECRET} -hex"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     assert sign(SECRET, BODY, AT) == f"t={AT},v1={done.stdout.split()[-1]}"
+
+
+def test_the_example_of_the_documentation_knows_our_messages() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
+    [example] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    header = sign(SECRET, BODY, int(time.time()))
+    assert names["is_ours"](SECRET, BODY, header)
+    assert not names["is_ours"](SECRET, BODY + b" ", header)
+    assert not names["is_ours"](SECRET, BODY, sign(SECRET, BODY, int(time.time()) - 600))
