@@ -125,7 +125,9 @@ async def measure(calls: int, seconds: int, folder: Path) -> dict[str, Any]:
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         await asyncio.sleep(calls / 20 + seconds - 2)
-        used = [now - then for now, then in zip((cpu_seconds(asterisk), cpu_seconds(bridge)), before, strict=True)]
+        used = [
+            after - earlier for after, earlier in zip((cpu_seconds(asterisk), cpu_seconds(bridge)), before, strict=True)
+        ]
         talked = calls * (seconds - 2)
         failed = await load.wait()
         took = time.monotonic() - began

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,7 +22,6 @@ OLDEST: Final = (22, 10)
 
 PACKAGES: Final = "asterisk,asterisk-modules"
 BUILD_SECONDS: Final = 600
-FALLBACK_MIRROR: Final = "http://mirror.invalid/debian"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def build(root: Path) -> Asterisk:
         '--aptopt=Acquire::Check-Valid-Until "false"',
         "sid",
         str(unfinished),
-        _mirror(),
+        *_mirrors(Path("/etc/apt"))[:1],  # without one, the program's own
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
     if done.returncode:
@@ -103,20 +101,18 @@ def build(root: Path) -> Asterisk:
     return found
 
 
-def _mirror() -> str:
-    """The Debian mirror that this machine's own apt uses."""
-    return next(_mirrors(Path("/etc/apt")), FALLBACK_MIRROR)
-
-
-def _mirrors(folder: Path) -> Iterator[str]:
+def _mirrors(folder: Path) -> list[str]:
+    """The Debian mirrors that this machine's own apt uses."""
+    found = []
     for path in (*sorted(folder.glob("sources.list.d/*.sources")), folder / "sources.list",
                  *sorted(folder.glob("sources.list.d/*.list"))):  # fmt: skip
         if not path.is_file():
             continue
         for line in path.read_text(errors="replace").splitlines():
-            found = re.match(r"(?:URIs:\s*|deb\s+(?:\[[^]]*\]\s+)?)(https?://\S+/debian/?)(?:\s|$)", line)
-            if found:
-                yield found[1]
+            line_of_mirror = re.match(r"(?:URIs:\s*|deb\s+(?:\[[^]]*\]\s+)?)(https?://\S+/debian/?)(?:\s|$)", line)
+            if line_of_mirror:
+                found.append(line_of_mirror[1])
+    return found
 
 
 def _version(command: tuple[str, ...]) -> str:
