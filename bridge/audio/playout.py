@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from bridge.facts.formats import PHONE_BYTES_PER_MS
 
-MAX_LEAD_MS = 160
-"""The carrier's buffer may hold this much, two frames, before quiet pieces are left out: each lag of the line or of the
-engine adds to what it holds, and delays every word until the end of the call unless silence makes up for it."""
+MAX_LEAD_MS = 60
+"""The carrier's buffer may hold this much, the jitter of a good line, before quiet pieces are left out: each lag of the
+line or of the engine adds to it, and delays every word until the end of the call unless silence makes up for it."""
 
 MAX_TOLD = 256
 """Pieces of text that are remembered to tell what of a phrase was heard; a phrase has at most 120 characters."""
