@@ -29,17 +29,20 @@ from bridge.facts.addresses import is_loopback_host
 from bridge.facts.errors import EngineError, SettingsError
 from bridge.facts.settings import Settings
 from bridge.server import pseudonym
+from bridge.server.access.access import Access
 from bridge.server.afterwards import Afterwards
-from bridge.server.api import api_routes
+from bridge.server.api.calls import calls_routes
+from bridge.server.api.control import control_routes
+from bridge.server.api.operation import operation_routes
+from bridge.server.api.router import mount
 from bridge.server.apologies import apology
 from bridge.server.call_queue import CallQueue
 from bridge.server.calls_out import CallsOut
-from bridge.server.control import control_routes
 from bridge.server.do_not_call import DoNotCall
 from bridge.server.door import SEND_BUFFER, BoundedSocket, Door
 from bridge.server.engine_process import EngineProcess
 from bridge.server.journal import Journal
-from bridge.server.keys import key_guard, own_key
+from bridge.server.keys import own_key
 from bridge.server.limits import limit_body
 from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
@@ -82,6 +85,7 @@ class Server:
             if settings.api_key
             else own_key(settings.data_dir, "api.key", "API_KEY")
         )
+        self.access = Access(self.api_key)
         self.engine = EngineProcess(configure(settings), settings.watchdog_seconds)
         self.book = PersonaBook(settings.personas_dir, self.engine.prepare, self.engine.forget)
         self.journal = _journal(settings)
@@ -126,11 +130,14 @@ class Server:
         )
         app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio, calls, calls_out))
         app.include_router(sip_routes(self.switchboard, self.book, _sip_settings(self.settings)))
-        guard = key_guard(self.api_key)
-        app.include_router(
-            api_routes(self.switchboard, self.book, self.store, collector, self.settings.data_dir, guard)
+        app.include_router(operation_routes(self.switchboard, self.book, collector))
+        mount(
+            app,
+            [
+                calls_routes(self.switchboard, self.store, self.settings.data_dir, self.access),
+                control_routes(self.switchboard, calls, calls_out, self.access),
+            ],
         )
-        app.include_router(control_routes(self.switchboard, calls, calls_out, guard))
         app.include_router(welcome_routes(self.switchboard, self.book, self.public_url))
         return under_prefix(limit_body(app), self.public_url)
 

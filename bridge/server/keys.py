@@ -1,4 +1,4 @@
-"""Who may use the HTTP API, and the keys that the bridge makes itself."""
+"""The keys that the bridge makes itself."""
 
 from __future__ import annotations
 
@@ -6,29 +6,9 @@ import contextlib
 import os
 import secrets
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
-
-from fastapi import Depends, HTTPException
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from bridge.facts.errors import BridgeError
-
-# At the module's level, because FastAPI looks there for the names in annotations.
-_bearer = HTTPBearer(auto_error=False, description="API_KEY, or the content of DATA_DIR/api.key")
-
-
-def key_guard(api_key: str) -> Callable[[HTTPAuthorizationCredentials | None], None]:
-    """A dependency for routes that are open to those who hold `api_key`."""
-
-    def holds_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
-        if given is None or not secrets.compare_digest(given.credentials.encode(), api_key.encode()):
-            raise HTTPException(
-                401, "give the header Authorization: Bearer KEY (API_KEY, or the content of DATA_DIR/api.key)"
-            )
-
-    return holds_key
 
 
 def own_key(data_dir: Path, name: str, setting: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException
 from pydantic import Field
 
 from bridge.persona.schema import Closed, Line, PhoneNumber
+from bridge.server.access.access import Access
 from bridge.server.calls_out import CallOrder, CallRefusedError, CallsOut, Why
 from bridge.server.register import LiveCall
 from bridge.server.switchboard import Switchboard
@@ -48,11 +48,9 @@ class HangUpOrder(Closed):
     now: bool = Field(default=False, description="End the call at once, without a word.")
 
 
-def control_routes(
-    switchboard: Switchboard, calls: TwilioCalls, calls_out: CallsOut, guard: Callable[..., None]
-) -> APIRouter:
-    """The router. `guard` is a dependency that lets in who may act on calls."""
-    router = APIRouter(tags=["calls"], dependencies=[Depends(guard)])
+def control_routes(switchboard: Switchboard, calls: TwilioCalls, calls_out: CallsOut, access: Access) -> APIRouter:
+    """The router."""
+    router = APIRouter(tags=["calls"], dependencies=[Depends(access.requires("calls:control"))])
 
     def call_in_progress(call_id: str) -> LiveCall:
         live = switchboard.live.get(call_id)
@@ -60,7 +58,7 @@ def control_routes(
             raise HTTPException(404, "there is no such call in progress")
         return live
 
-    @router.post("/api/calls", status_code=201, summary="Call somebody")
+    @router.post("/calls", status_code=201, summary="Call somebody")
     async def place(call: NewCall) -> dict[str, Any]:
         """The answer comes when Twilio or Asterisk has taken the order, not when somebody answers: see the record.
 
@@ -72,7 +70,7 @@ def control_routes(
             raise HTTPException(STATUS[error.why], str(error)) from None
         return {"call_id": ticket.call_id, "persona": ticket.persona.name, "from": ticket.from_number, "to": call.to}
 
-    @router.post("/api/calls/{call_id}/transfer", status_code=202, summary="Put the caller through to a person")
+    @router.post("/calls/{call_id}/transfer", status_code=202, summary="Put the caller through to a person")
     async def transfer(call_id: str, order: TransferOrder | None = None) -> dict[str, Any]:
         """The agent says so first. The answer comes at once; what became of it stands in the call's record."""
         order = order or TransferOrder()
@@ -83,7 +81,7 @@ def control_routes(
             raise HTTPException(409, "the caller is being put through, or the call is ending already")
         return {"call_id": call_id, "asked": "transfer"}
 
-    @router.post("/api/calls/{call_id}/hangup", status_code=202, summary="End a call")
+    @router.post("/calls/{call_id}/hangup", status_code=202, summary="End a call")
     async def hang_up(call_id: str, order: HangUpOrder | None = None) -> dict[str, Any]:
         """The agent says goodbye first. A caller who is with a person is hung up on at once."""
         order = order or HangUpOrder()
