@@ -8,6 +8,9 @@ An engine steps all its calls at once, every 80 ms, while callers begin to speak
 80 ms for its step, a call's first frame begins with as much silence as makes it, and all that follow, complete in
 the last packet before a tick (`lead_in_ms`). Silence in front of a call makes its first answer come sooner and never
 later; it is part of the stream, which begins with it.
+
+A wide stream has each packet at 24 kHz as well, for the engine; what is put in, left out or cut is so on both
+sides, and the two never differ by a sample.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import numpy.typing as npt
 
 from bridge.audio import mulaw
 from bridge.audio.resample import phone_to_model
-from bridge.facts.formats import FRAME_MS, PHONE_BYTES_PER_MS, PHONE_FRAME, ULAW_SILENCE
+from bridge.facts.formats import FRAME_MS, PHONE_BYTES_PER_MS, PHONE_FRAME, ULAW_SILENCE, WIDE_BYTES
 
 MAX_AHEAD_MS = 1000
 """Audio further ahead of real time than this is dropped: a carrier sends a burst after a stall, not the future."""
@@ -50,7 +53,10 @@ def lead_in_ms(until_tick_ms: float, packet_ms: int, pending_ms: int = 0) -> int
 
 @dataclass(frozen=True, slots=True)
 class CallerFrame:
-    """Frame `number` (from 0): 640 mu-law bytes as received, and 1920 float32 samples at 24 kHz for the engine."""
+    """Frame `number` (from 0): 640 mu-law bytes as received, and 1920 float32 samples at 24 kHz for the engine.
+
+    The latter are the caller's own where the stream is wide, and made from the former where it is not.
+    """
 
     number: int
     ulaw: bytes
@@ -72,11 +78,12 @@ class IntakeCounters:
 class Intake:
     """Collects one stream. Owner: the call's listening task."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wide: bool = False) -> None:
         """Begin at position 0; the first packet's timestamp, less the silence before it, becomes the origin."""
         self.counters = IntakeCounters()
         self._up = phone_to_model()
         self._pending = bytearray()
+        self._wide = bytearray() if wide else None
         self._position = 0
         self._origin_ms: int | None = None
         self._number = 0
@@ -103,29 +110,34 @@ class Intake:
 
     def _put_in(self, milliseconds: int) -> None:
         self.counters.put_in_ms += milliseconds
-        self._pending += bytes([ULAW_SILENCE]) * (milliseconds * PHONE_BYTES_PER_MS)
-        self._position += milliseconds * PHONE_BYTES_PER_MS
+        self._append_silence(milliseconds * PHONE_BYTES_PER_MS)
         if self._origin_ms is not None:
             self._origin_ms -= milliseconds
 
-    def _shifted(self, ulaw: bytes) -> bytes:
-        """The packet, with what is put in or left out before the next one."""
+    def _left_out(self, ulaw: bytes) -> int:
+        """Samples to leave out of the packet's beginning, where the stream is to be shorter; or silence is put in."""
         self._patience -= 1
         if self._patience > 0 and float(np.abs(mulaw.decode_float(ulaw)).max()) > QUIET:
-            return ulaw
+            return 0
         milliseconds = len(ulaw) // PHONE_BYTES_PER_MS
         if self._shift > 0:
             self._shift -= 1
             self._put_in(milliseconds)
-            return ulaw
+            return 0
         self._shift += 1
         self.counters.left_out_ms += milliseconds
         assert self._origin_ms is not None
         self._origin_ms += milliseconds
-        return ulaw[milliseconds * PHONE_BYTES_PER_MS :]
+        return milliseconds * PHONE_BYTES_PER_MS
 
-    def accept(self, at_ms: int, ulaw: bytes, now_ms: float) -> Iterator[CallerFrame]:
-        """Take a packet that the carrier dates `at_ms`, at `now_ms` since the stream began; give whole frames."""
+    def accept(self, at_ms: int, ulaw: bytes, now_ms: float, wide: bytes = b"") -> Iterator[CallerFrame]:
+        """Take a packet that the carrier dates `at_ms`, at `now_ms` since the stream began; give whole frames.
+
+        `wide` is the packet at 24 kHz, 16 bit, for a wide stream and for no other. Raises `ValueError` where the two
+        are not equally long.
+        """
+        if len(wide) != (0 if self._wide is None else WIDE_BYTES * len(ulaw)):
+            raise ValueError(f"{len(ulaw)} samples at 8 kHz came with {len(wide)} bytes at 24 kHz")
         self.counters.packets += 1
         if self._origin_ms is None:
             self._origin_ms = at_ms - self.position_ms
@@ -136,15 +148,15 @@ class Intake:
         elif self._position - start >= GAP_MS * PHONE_BYTES_PER_MS:
             late = min(self._position - start, len(ulaw))
             self.counters.late_ms += late // PHONE_BYTES_PER_MS
-            ulaw = ulaw[late:]
+            ulaw, wide = ulaw[late:], wide[WIDE_BYTES * late :]
         if self._shift and ulaw:
-            ulaw = self._shifted(ulaw)
+            left_out = self._left_out(ulaw)
+            ulaw, wide = ulaw[left_out:], wide[WIDE_BYTES * left_out :]
         room = max(0, latest - self._position)
         if len(ulaw) > room:
             self.counters.surplus_ms += (len(ulaw) - room) // PHONE_BYTES_PER_MS
-            ulaw = ulaw[:room]
-        self._pending += ulaw
-        self._position += len(ulaw)
+            ulaw, wide = ulaw[:room], wide[: WIDE_BYTES * room]
+        self._append(ulaw, wide)
         yield from self._frames()
 
     def catch_up(self, now_ms: float) -> Iterator[CallerFrame]:
@@ -158,12 +170,30 @@ class Intake:
         if samples <= 0:
             return
         self.counters.filled_ms += samples // PHONE_BYTES_PER_MS
-        self._pending += bytes([ULAW_SILENCE]) * samples
-        self._position += samples
+        self._append_silence(samples)
+
+    def _append_silence(self, samples: int) -> None:
+        wide = b"" if self._wide is None else bytes(WIDE_BYTES * samples)
+        self._append(bytes([ULAW_SILENCE]) * samples, wide)
+
+    def _append(self, ulaw: bytes, wide: bytes) -> None:
+        """The one place where the stream becomes longer."""
+        self._pending += ulaw
+        self._position += len(ulaw)
+        if self._wide is not None:
+            self._wide += wide
 
     def _frames(self) -> Iterator[CallerFrame]:
         while len(self._pending) >= PHONE_FRAME:
             ulaw = bytes(self._pending[:PHONE_FRAME])
             del self._pending[:PHONE_FRAME]
-            yield CallerFrame(self._number, ulaw, self._up.process(mulaw.decode_float(ulaw)))
+            yield CallerFrame(self._number, ulaw, self._pcm(ulaw))
             self._number += 1
+
+    def _pcm(self, ulaw: bytes) -> npt.NDArray[np.float32]:
+        """The frame for the engine: from the wide stream where there is one."""
+        if self._wide is None:
+            return self._up.process(mulaw.decode_float(ulaw))
+        wide = bytes(self._wide[: WIDE_BYTES * PHONE_FRAME])
+        del self._wide[: WIDE_BYTES * PHONE_FRAME]
+        return np.frombuffer(wide, "<i2").astype(np.float32) / np.float32(32768)

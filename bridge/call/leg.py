@@ -11,10 +11,12 @@ from bridge.facts.events import Command, Event
 class Leg(Protocol):
     """One phone call's media connection.
 
-    When it brings no audio for `no_media_seconds`, its caller is gone, whatever the connection says.
+    When it brings no audio for `no_media_seconds`, its caller is gone, whatever the connection says. A `wide` one
+    brings 24 kHz audio beside that at 8 kHz, and is given it; see `bridge.facts.events`.
     """
 
     no_media_seconds: float
+    wide: bool
     broken: str
     """What kept the connection from taking audio; empty while it takes it."""
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from bridge.audio import mulaw
 from bridge.audio.playout import Piece, Playout
-from bridge.audio.resample import model_to_phone
+from bridge.audio.resample import model_to_phone, phone_to_model
 from bridge.call.consent import Recorder
 from bridge.call.leg import Leg
 from bridge.facts.events import Clear, SendAudio, SendMark
-from bridge.facts.formats import MODEL_FRAME, PHONE_BYTES_PER_MS, PHONE_FRAME
+from bridge.facts.formats import MODEL_FRAME, PHONE_BYTES_PER_MS, PHONE_FRAME, WIDE_BYTES
 from bridge.facts.speech import AgentFrame
 from bridge.transcript import records
 
@@ -22,6 +22,9 @@ QUIET: Final = 10 ** (-50 / 20)
 
 SILENT_FRAME: Final = mulaw.encode(np.zeros(PHONE_FRAME, np.int16))
 """80 ms of mu-law silence."""
+
+WIDE_SILENCE: Final = bytes(WIDE_BYTES * PHONE_FRAME)
+"""80 ms of silence at 24 kHz, 16 bit."""
 
 
 class Outlet:
@@ -33,7 +36,7 @@ class Outlet:
         """`now` gives the call's clock in samples at 8 kHz."""
         self.playout = Playout()
         self._leg, self._recorder, self._write, self._now = leg, recorder, write, now
-        self._down = model_to_phone()
+        self._down, self._up = model_to_phone(), phone_to_model()
         self._silent_before = True
 
     async def say(self, frame: AgentFrame) -> Piece | None:
@@ -41,17 +44,25 @@ class Outlet:
         needed = bool(frame.text) or frame.wish is not None
         if not needed and _is_quiet(frame.pcm) and not self.playout.room_for_silence(self._now(), PHONE_FRAME):
             return None
-        return await self.play(self._to_phone(frame.pcm), frame.text, frame.turn, marked=frame.wish is not None)
+        ulaw, wide = self._to_phone(frame.pcm), _wide(frame.pcm) if self._leg.wide else b""
+        return await self._send(SendAudio(ulaw, wide, frame.text), frame.turn, marked=frame.wish is not None)
 
-    async def play(self, ulaw: bytes, text: str = "", turn: int = 0, *, marked: bool = False) -> Piece:
-        """Send audio, and a mark behind what has text or is to be `marked`."""
-        piece = self.playout.send(self._now(), len(ulaw), text, turn, marked=marked)
+    async def play(self, ulaw: bytes, *, marked: bool = False) -> Piece:
+        """Send audio of the bridge's own, and a mark behind it if it is to be `marked`."""
+        wide = b""
+        if self._leg.wide:
+            wide = mulaw.to_int16(self._up.process(mulaw.decode_float(ulaw))).astype("<i2").tobytes()
+        return await self._send(SendAudio(ulaw, wide), 0, marked=marked)
+
+    async def _send(self, audio: SendAudio, turn: int, *, marked: bool) -> Piece:
+        """Enter a piece in the account, and send it; with a mark behind what has text."""
+        piece = self.playout.send(self._now(), len(audio.ulaw), audio.text, turn, marked=marked)
         if self._recorder:
-            self._recorder.agent(piece.start, ulaw)
+            self._recorder.agent(piece.start, audio.ulaw)
         if piece.mark is None:
-            await self._leg.send(SendAudio(ulaw))
+            await self._leg.send(audio)
         else:
-            await self._leg.send(SendAudio(ulaw), SendMark(self.playout.generation, piece.mark))
+            await self._leg.send(audio, SendMark(self.playout.generation, piece.mark))
         return piece
 
     async def clear(self) -> None:
@@ -78,6 +89,11 @@ class Outlet:
         self._silent_before = not pcm
         samples = np.frombuffer(pcm, np.float32) if pcm else np.zeros(MODEL_FRAME, np.float32)
         return mulaw.encode_float(self._down.process(samples))
+
+
+def _wide(pcm: bytes) -> bytes:
+    """One frame of an engine at 24 kHz as 16 bit, little-endian."""
+    return mulaw.to_int16(np.frombuffer(pcm, np.float32)).astype("<i2").tobytes() if pcm else WIDE_SILENCE
 
 
 def _is_quiet(pcm: bytes) -> bool:

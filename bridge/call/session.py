@@ -15,11 +15,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from bridge.audio.alignment import Alignment
-from bridge.audio.intake import CallerFrame, Intake
+from bridge.audio.intake import CallerFrame
 from bridge.audio.playout import Piece
 from bridge.call.consent import Consent, Recorder
 from bridge.call.idle import IdleWatch
+from bridge.call.inlet import Inlet
 from bridge.call.leg import Leg
 from bridge.call.outlet import Outlet
 from bridge.call.parting import Outcome, Parting
@@ -30,7 +30,6 @@ from bridge.facts.events import Audio, Digit, Ended, Malformed, Played, Started
 from bridge.facts.formats import PHONE_BYTES_PER_MS, PHONE_FRAME
 from bridge.facts.speech import AgentFrame
 from bridge.facts.speech import Ending as Way
-from bridge.facts.ticks import Ticks
 from bridge.persona.schema import Persona
 from bridge.transcript import records
 from bridge.transcript.records import Asker, How
@@ -75,7 +74,7 @@ class CallSession:
         A caller whose call is `resumed` has heard greeting and notices before; it has lasted `earlier_seconds` already.
         """
         self.persona = persona
-        self._leg, self._slot, self._clock, self._utc_now = leg, slot, clock, utc_now
+        self._leg, self._slot, self._utc_now = leg, slot, utc_now
         self._memory = Recollector(persona, recorded=recorder is not None, resumed=resumed)
         self._write = self._memory.noting(write)
         self._apology, self._rescue, self._recorder = apology, rescue, recorder
@@ -84,13 +83,8 @@ class CallSession:
         self._engine_heard = 0.0  # when the latest agent frame came, in seconds of the call
         self._turn = 0
         self._reseats = 0
-        self._intake = Intake()
-        self._lined_up: Ticks | None = None
-        self._alignment = Alignment()
+        self._inlet = Inlet(clock, wide=leg.wide)
         self._outlet = Outlet(leg, recorder, self._write, self._now)
-        self._began = clock()
-        self._heard_media = False
-        self._last_media = self._began
         self._over: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._idle = IdleWatch(persona.limits.idle_seconds)
         self._parting = Parting(persona)
@@ -147,8 +141,9 @@ class CallSession:
         try:
             async for event in self._leg.events():
                 match event:
-                    case Audio(at_ms, ulaw):
-                        self._take_audio(at_ms, ulaw)
+                    case Audio():
+                        for frame in self._inlet.accept(event, self._slot.ticks):
+                            self._push(frame)
                     case Played(generation, mark):
                         self._heard(self._outlet.playout.played(generation, mark), proven=True)
                     case Digit(digit):
@@ -182,25 +177,6 @@ class CallSession:
             elif action.say and not self._parting.said:
                 self._slot.say(action.say)
 
-    def _take_audio(self, at_ms: int, ulaw: bytes) -> None:
-        now = self._clock()
-        self._last_media = now
-        packet_ms = len(ulaw) / PHONE_BYTES_PER_MS
-        if self._slot.ticks != self._lined_up:
-            self._line_up(now, int(packet_ms))
-        if not self._heard_media:
-            # The call's clock begins with the first sample; a packet arrives when its last sample has been spoken.
-            self._heard_media = True
-            self._began = now - packet_ms / 1000
-        for frame in self._intake.accept(at_ms, ulaw, self._elapsed() * 1000):
-            self._push(frame)
-
-    def _line_up(self, now: float, packet_ms: int) -> None:
-        """Make frames complete just before the engine's ticks: those of the first engine, or of the one after it."""
-        self._lined_up, self._alignment = self._slot.ticks, Alignment()
-        if self._lined_up and packet_ms:
-            self._intake.line_up(self._lined_up.until(now) * 1000, packet_ms)
-
     def _push(self, frame: CallerFrame) -> None:
         self._slot.push(frame)
         if self._recorder:
@@ -227,8 +203,7 @@ class CallSession:
 
     async def _say_frame(self, frame: AgentFrame) -> None:
         self._engine_heard, self._turn = self._elapsed(), max(self._turn, frame.turn)
-        if self._lined_up and (packets := self._alignment.note(self._slot.ahead_ms)):
-            self._intake.shift(packets)
+        self._inlet.answered(self._slot.ahead_ms)
         if self._hold:
             await self._end_hold()
         for said in frame.caller:
@@ -324,7 +299,7 @@ class CallSession:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             elapsed = self._elapsed()
-            stalled = self._clock() - self._last_media
+            stalled = self._inlet.stalled
             if self._leg.broken:
                 self._finish(Outcome("carrier_lost", "the carrier's connection takes no audio any more"))
                 return
@@ -333,9 +308,8 @@ class CallSession:
                 return
             if stalled > STALL_SECONDS:
                 self._idle.activity(elapsed, caller=False)  # a caller who holds the line is not a silent one
-            if self._heard_media:
-                for frame in self._intake.catch_up(elapsed * 1000):
-                    self._push(frame)
+            for frame in self._inlet.catch_up():
+                self._push(frame)
             if outcome := self._parting.overdue(elapsed):
                 self._finish(outcome)
             if self._parting.mark_is_late(elapsed):
@@ -347,7 +321,7 @@ class CallSession:
 
     async def _mind_engine(self, elapsed: float) -> None:
         """An engine that is not heard has its caller on hold."""
-        if self._rescue and self._heard_media and elapsed - self._engine_heard > ENGINE_STALL_SECONDS:
+        if self._rescue and self._inlet.heard_media and elapsed - self._engine_heard > ENGINE_STALL_SECONDS:
             self._begin_hold(self._rescue)
         if self._hold:
             await self._play_on(self._hold)
@@ -368,12 +342,12 @@ class CallSession:
             self._slot.say(limits.goodbye, "hangup")
 
     def _elapsed(self) -> float:
-        """Seconds of the call's clock: the caller's audio, with what lines it up with the engine's ticks."""
-        return self._clock() - self._began + self._intake.shifted_ms / 1000
+        """Seconds of the call's clock."""
+        return self._inlet.elapsed
 
     def _now(self) -> int:
         """The call's clock in samples at 8 kHz."""
-        return int(self._elapsed() * 1000 * PHONE_BYTES_PER_MS)
+        return self._inlet.now
 
     # -- the end
 
@@ -385,13 +359,13 @@ class CallSession:
         """Write what is known of the last words, and how the call ended."""
         self._heard(self._outlet.playout.presumed(self._now()), proven=False)
         self._outlet.take_back("call_ended")
-        counted = self._intake.counters
+        counted = self._inlet.counters
         self._write(
             records.Ended(
                 outcome.how,
                 outcome.reason,
                 self._utc_now(),
-                round(self._intake.position_ms / 1000, 3),
+                round(self._inlet.position_ms / 1000, 3),
                 {
                     "packets": counted.packets,
                     "filled_ms": counted.filled_ms,

@@ -21,10 +21,15 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """Caller audio: `ulaw` holds 8 kHz mu-law bytes whose first sample belongs at `at_ms` of the stream."""
+    """Caller audio: `ulaw` holds 8 kHz mu-law bytes whose first sample belongs at `at_ms` of the stream.
+
+    A wide leg gives the same stretch as `wide` too: 24 kHz, 16 bit little-endian, mono, three samples for each of
+    `ulaw`.
+    """
 
     at_ms: int
     ulaw: bytes
+    wide: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +69,15 @@ Event = Started | Audio | Digit | Played | Ended | Malformed
 
 @dataclass(frozen=True, slots=True)
 class SendAudio:
-    """Play these 8 kHz mu-law bytes after all that was sent before."""
+    """Play these 8 kHz mu-law bytes after all that was sent before.
+
+    A wide leg is given the same stretch as `wide` too, as in `Audio`, and plays that. `text` is what the agent begins
+    to say in it, with its own leading space, for legs that show it.
+    """
 
     ulaw: bytes
+    wide: bytes = b""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

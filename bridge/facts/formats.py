@@ -29,5 +29,8 @@ PHONE_PACKET = PHONE_RATE * PACKET_MS // 1000
 PHONE_BYTES_PER_MS = PHONE_RATE // 1000
 """Samples (bytes of mu-law) in one millisecond: 8."""
 
+WIDE_BYTES = 2 * MODEL_RATE // PHONE_RATE
+"""Bytes of 24 kHz, 16-bit audio in the time of one sample at 8 kHz: 6."""
+
 ULAW_SILENCE = 0xFF
 """The mu-law byte that decodes to zero (positive zero; G.711 table 2b)."""

@@ -28,6 +28,7 @@ class SocketLeg(ABC):
     """One accepted WebSocket of a carrier. Owner: the call."""
 
     no_media_seconds = 10.0
+    wide = False
     """See `bridge.call.leg.Leg`."""
 
     def __init__(self, socket: WebSocket) -> None:

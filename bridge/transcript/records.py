@@ -47,7 +47,8 @@ Asker = Literal["caller", "gate", "key", "operator"]
 
 Direction = Literal["inbound", "outbound"]
 
-Carrier = Literal["twilio", "sip", "browser"]
+Carrier = Literal["twilio", "sip", "browser", "api"]
+"""Who brings a call; `browser` is the phone of the console, `api` a program of somebody's own."""
 
 
 class Call(msgspec.Struct, frozen=True, tag_field="type", tag="call"):

@@ -38,6 +38,7 @@ class Line:
     """Carrier and engine in one: what the test puts in comes out as events and frames, what the call sends is kept."""
 
     no_media_seconds = 10.0
+    wide = False
     broken = ""
 
     def __init__(self):
@@ -748,3 +749,16 @@ async def test_a_call_that_comes_back_has_lasted_as_long_as_all_of_it(rig):
     assert call.line.said == []
     await call.turn(0.4)
     assert call.line.said == [("Thank you for calling. Goodbye.", "hangup")]
+
+
+async def test_a_wide_call_hands_the_callers_own_samples_to_its_engine(rig, monkeypatch):
+    monkeypatch.setattr(Line, "wide", True)
+    call = rig()
+    wide = np.random.default_rng(2).integers(-32768, 32767, 1920).astype("<i2").tobytes()
+    for packet in range(4):
+        call.now += 0.02
+        call.line.incoming.put_nowait(Audio(packet * 20, b"\x10" * 160, wide[packet * 960 : packet * 960 + 960]))
+        await call.settle()
+    [frame] = call.line.pushed
+    assert np.rint(frame.pcm * 32768).astype("<i2").tobytes() == wide
+    assert frame.ulaw == b"\x10" * 640
