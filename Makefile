@@ -1,6 +1,7 @@
 # make run    answer a demonstration call, then keep serving
 # make test   every check
 # make setup  only the environment, in .venv/
+# make docs   the documentation site, in build/site/; make docs-serve shows it at http://127.0.0.1:8000
 # make test-day  a scripted day of 500 calls; some minutes
 # make test-sip  calls through a real Asterisk; installs what they need (as root, on Debian)
 
@@ -10,7 +11,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: run test setup setup-test lint quick test-attempts test-day test-parity test-sip clean
+# Without a word of the generator's on its own future.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+
+.PHONY: run test setup setup-test setup-docs docs docs-serve lint quick test-attempts test-day test-parity test-sip clean
 
 run: setup
 	@$(BIN)/callbridge serve --demo
@@ -25,6 +29,13 @@ lint: setup-test
 
 quick: setup-test
 	$(BIN)/pytest -m "not slow"
+
+docs: setup-docs
+	$(MKDOCS) build --quiet --strict
+	@echo "build/site/index.html"
+
+docs-serve: setup-docs
+	$(MKDOCS) serve --strict
 
 # 300 attempts of callers to have something blocked said to them, listened to: about five minutes.
 test-attempts: setup-test
@@ -55,6 +66,7 @@ test-sip: setup-test
 
 setup: .venv/installed
 setup-test: .venv/installed-test
+setup-docs: .venv/installed-docs
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' || \
@@ -68,7 +80,12 @@ setup-test: .venv/installed-test
 
 .venv/installed-test: .venv/installed pyproject.toml
 	@echo "installing what the tests need"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,personaplex]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs,personaplex]'
+	@touch $@ .venv/installed-docs
+
+.venv/installed-docs: .venv/installed pyproject.toml
+	@echo "installing what the documentation site needs"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 clean:
