@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "persona": "persona:app",
     "calls": "calls:app",
     "webhook": "webhook:app",
+    "keys": "keys:app",
+    "console": "keys:console",
     "gate": "gate:app",
     "bench": "bench:app",
     "model": "model:app",

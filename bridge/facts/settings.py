@@ -133,6 +133,10 @@ class Settings(BaseSettings):
     api_key: OptionalSecret = Field(
         None, description="Key for the HTTP API. Empty: a new one is written to DATA_DIR/api.key."
     )
+    loopback_without_key: bool = Field(
+        False,
+        description="1 lets programs and browsers of this machine use the HTTP API and the console without a key.",
+    )
 
     # -- telling another system of calls
     webhook_url: OptionalText = Field(

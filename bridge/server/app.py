@@ -30,11 +30,14 @@ from bridge.facts.errors import EngineError, SettingsError
 from bridge.facts.settings import Settings
 from bridge.server import pseudonym
 from bridge.server.access.access import Access
+from bridge.server.access.keys import ApiKeys
+from bridge.server.access.sessions import Sessions
 from bridge.server.afterwards import Afterwards
 from bridge.server.api.calls import calls_routes
 from bridge.server.api.control import control_routes
 from bridge.server.api.operation import operation_routes
 from bridge.server.api.router import mount
+from bridge.server.api.session import session_routes
 from bridge.server.apologies import apology
 from bridge.server.call_queue import CallQueue
 from bridge.server.calls_out import CallsOut
@@ -85,7 +88,13 @@ class Server:
             if settings.api_key
             else own_key(settings.data_dir, "api.key", "API_KEY")
         )
-        self.access = Access(self.api_key)
+        self.access = Access(
+            self.api_key,
+            ApiKeys(settings.database, lambda: datetime.now(UTC)),
+            Sessions(time.monotonic),
+            self.public_url,
+            loopback_without_key=settings.loopback_without_key,
+        )
         self.engine = EngineProcess(configure(settings), settings.watchdog_seconds)
         self.book = PersonaBook(settings.personas_dir, self.engine.prepare, self.engine.forget)
         self.journal = _journal(settings)
@@ -136,6 +145,7 @@ class Server:
             [
                 calls_routes(self.switchboard, self.store, self.settings.data_dir, self.access),
                 control_routes(self.switchboard, calls, calls_out, self.access),
+                session_routes(self.access),
             ],
         )
         app.include_router(welcome_routes(self.switchboard, self.book, self.public_url))
@@ -213,6 +223,7 @@ class Server:
             self.journal.close(JOURNAL_SECONDS)
             self.store.close()
             self.do_not_call.close()
+            self.access.close()
             self.socket.close()
 
     async def _watch_personas(self) -> None:

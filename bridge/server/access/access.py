@@ -2,62 +2,173 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, HTTPException, WebSocket
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 
+from bridge.server.access.credentials import COOKIE, from_own_page, from_this_machine, shown_key
+from bridge.server.access.keys import ApiKeys, KeyEntry
 from bridge.server.access.scopes import ALL_SCOPES, Scope
+from bridge.server.access.sessions import Sessions
+from bridge.server.database import StoreError
 
-# At the module's level, because FastAPI looks there for the names in annotations.
-_bearer = HTTPBearer(auto_error=False, description="API_KEY, or the content of DATA_DIR/api.key")
+log = logging.getLogger("bridge.access")
 
-NO_KEY = "give the header Authorization: Bearer KEY (API_KEY, or the content of DATA_DIR/api.key)"
+# At the module's level, because FastAPI looks there for the names in annotations. They describe (OpenAPI); the reading
+# is done by `bridge.server.access.credentials`, for WebSockets too.
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="key",
+    description="A key of `callbridge keys create`, API_KEY, or the content of DATA_DIR/api.key.",
+)
+_cookie = APIKeyCookie(
+    name=COOKIE, auto_error=False, scheme_name="session", description="The console's session: `POST /v1/session`."
+)
+
+NO_KEY: Final = (
+    "give the header Authorization: Bearer KEY, with a key of `callbridge keys create`, API_KEY, or the content of "
+    "DATA_DIR/api.key"
+)
+
+OWNER: Final = "API_KEY"
+"""The id of the key that is good for everything. Keys that were given out have ids of eight characters."""
+
+NEXT_DOOR: Final = "loopback"
+"""The name of whoever needs no key by LOOPBACK_WITHOUT_KEY."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Somebody who has shown a key: its name, and what it is good for."""
+    """Somebody who may do something: the name of their key, what it is good for, and its id."""
 
     name: str
     scopes: frozenset[Scope]
+    key_id: str = ""
+
+
+_OWNER = Holder("API_KEY", ALL_SCOPES, OWNER)
+
+
+class DeniedError(Exception):
+    """A request that is not let in: the HTTP status, words, and headers of the answer."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        """Keep the parts of the answer."""
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, headers or {}
 
 
 class Access:
     """Owner of the question who may do what."""
 
-    def __init__(self, api_key: str) -> None:
-        """`api_key` is good for everything."""
+    def __init__(
+        self, api_key: str, keys: ApiKeys, sessions: Sessions, public_url: str, *, loopback_without_key: bool = False
+    ) -> None:
+        """`api_key` is good for everything, and so is having none at this machine if `loopback_without_key`."""
+        self.keys = keys
+        self.sessions = sessions
+        self.public_url = public_url
         self._api_key = api_key
+        self._loopback_without_key = loopback_without_key
+        self._required: dict[Callable[..., object], Scope] = {}
 
-    def requires(self, scope: Scope) -> Callable[[HTTPAuthorizationCredentials | None], Holder]:
-        """A dependency for routes that are open to holders of a key with `scope`: 401 without one, 403 without that."""
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.keys.close()
 
-        def holds(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Holder:
-            holder = self._holder(given.credentials if given else "")
-            if holder is None:
-                raise HTTPException(401, NO_KEY, {"WWW-Authenticate": "Bearer"})
-            if scope not in holder.scopes:
-                raise HTTPException(403, f"this key is not good for {scope}")
-            return holder
+    def requires(self, scope: Scope) -> Callable[..., Awaitable[Holder]]:
+        """A dependency for routes that are open to holders of a key with `scope`.
 
+        401 without a key, 403 with one that is not good for it, 429 where there were too many requests.
+        """
+
+        async def holds(
+            request: Request,
+            _key: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+            _session: Annotated[str | None, Depends(_cookie)],
+        ) -> Holder:
+            try:
+                return await self.holder(request, scope)
+            except DeniedError as error:
+                raise HTTPException(error.status, error.detail, error.headers) from None
+
+        self._required[holds] = scope
         return holds
 
+    async def known(
+        self,
+        request: Request,
+        _key: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        _session: Annotated[str | None, Depends(_cookie)],
+    ) -> Holder:
+        """A dependency for what everybody may do who has a key, whatever it is good for."""
+        try:
+            return await self.holder(request)
+        except DeniedError as error:
+            raise HTTPException(error.status, error.detail, error.headers) from None
+
+    def scope_of(self, dependency: Callable[..., object] | None) -> Scope | None:
+        """What a dependency asks for that `requires` made; None for any other."""
+        return self._required.get(dependency) if dependency else None
+
     async def admit(self, socket: WebSocket, scope: Scope) -> Holder | None:
-        """Who opens this socket; None if it has been denied, for which the upgrade is answered with 401 or 403."""
-        scheme, _, key = socket.headers.get("authorization", "").partition(" ")
-        holder = self._holder(key if scheme.lower() == "bearer" else "")
-        if holder and scope in holder.scopes:
-            return holder
-        detail = f"this key is not good for {scope}" if holder else NO_KEY
-        await socket.send_denial_response(JSONResponse({"detail": detail}, 403 if holder else 401))
+        """Who opens this socket; None if it has been denied, for which the upgrade is answered as HTTP is.
+
+        Accept it with `credentials.accept`, which answers the subprotocols that browsers insist on.
+        """
+        try:
+            return await self.holder(socket, scope)
+        except DeniedError as error:
+            await socket.send_denial_response(JSONResponse({"detail": error.detail}, error.status, error.headers))
+            return None
+
+    async def holder(self, connection: HTTPConnection, scope: Scope | None = None) -> Holder:
+        """Who sends this, if they may do what `scope` says. Raises `DeniedError`."""
+        holder = await self._identified(connection)
+        if holder is None:
+            raise DeniedError(401, NO_KEY, {"WWW-Authenticate": "Bearer"})
+        if scope is not None and scope not in holder.scopes:
+            raise DeniedError(403, f"this key is not good for {scope}")
+        return holder
+
+    async def holder_of_key(self, key: str) -> Holder | None:
+        """Whose key this is, if it works. Raises `DeniedError` where that cannot be found out."""
+        if secrets.compare_digest(key.encode(), self._api_key.encode()):
+            return _OWNER
+        return await self._looked_up(self.keys.find, key)
+
+    async def holder_of_id(self, key_id: str) -> Holder | None:
+        """The holder of the key of that id, if it still works. Raises `DeniedError` where that cannot be found out."""
+        return _OWNER if key_id == OWNER else await self._looked_up(self.keys.get, key_id)
+
+    async def _identified(self, connection: HTTPConnection) -> Holder | None:
+        if (key := shown_key(connection)) is not None:
+            return await self.holder_of_key(key)
+        if (secret := connection.cookies.get(COOKIE)) and (key_id := self.sessions.key_of(secret)):
+            if not from_own_page(connection, self.public_url):
+                raise DeniedError(403, "another page than the console sent this with the console's session")
+            if holder := await self.holder_of_id(key_id):
+                return holder
+            self.sessions.end(secret)
+        if self._loopback_without_key and from_this_machine(connection, self.public_url):
+            return Holder(NEXT_DOOR, ALL_SCOPES, NEXT_DOOR)
         return None
 
-    def _holder(self, key: str) -> Holder | None:
-        if not secrets.compare_digest(key.encode(), self._api_key.encode()):
-            return None
-        return Holder("API_KEY", ALL_SCOPES)
+    async def _looked_up(self, look: Callable[[str], KeyEntry | None], text: str) -> Holder | None:
+        """Read in a thread, with each request: a key works as soon as it is made, and no longer once it is revoked."""
+        try:
+            entry = await asyncio.to_thread(look, text)
+        except StoreError as error:
+            log.error("%s", error)
+            raise DeniedError(
+                503, "the keys cannot be read at the moment; API_KEY works", {"Retry-After": "5"}
+            ) from None
+        return Holder(entry.name, frozenset(entry.scopes), entry.key_id) if entry else None
