@@ -6,6 +6,7 @@ A webhook is on the disk before its summary is asked for, so that a server that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -80,12 +81,16 @@ class AfterCall:
 
     def over(self, live: LiveCall) -> None:
         """The record of a call is complete."""
-        records = tuple(live.records)
+        self._start(self._writing, self._end(live, tuple(live.records)))
+
+    async def _end(self, live: LiveCall, records: tuple[Record, ...]) -> None:
+        """The body is made in a thread: for an hour of talk it takes longer than the event loop may be held."""
         call_id = live.ticket.call_id
         wanted = self._summariser is not None and any(isinstance(record, Ended) for record in records)
         letter = None
         if self._outbox:
-            letter = self._tell(events.ENDED, call_id, events.call_ended(records, self._link(call_id)), hold=wanted)
+            body = await asyncio.to_thread(events.call_ended, records, self._link(call_id))
+            letter = self._tell(events.ENDED, call_id, body, hold=wanted)
         if wanted:
             self._start(self._summing, self._sum_up(live, records, letter))
 
@@ -97,11 +102,12 @@ class AfterCall:
 
     async def settle(self) -> None:
         """At the end: let events reach the disk; summaries are not waited for."""
-        for task in list(self._summing):
-            task.cancel()
-        await asyncio.gather(*self._summing, return_exceptions=True)
-        if self._writing:
-            await asyncio.wait(self._writing, timeout=SETTLE_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while self._writing or self._summing:  # the end of a call that is told may bring its summary
+                    for task in list(self._summing):
+                        task.cancel()
+                    await asyncio.wait({*self._writing, *self._summing})
 
     def _link(self, call_id: str) -> str:
         return f"{self._wishes.public_url}/api/calls/{call_id}"

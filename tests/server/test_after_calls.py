@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +14,7 @@ from bridge.caller.webhook import Line
 from bridge.cli.webhook import app
 from bridge.facts.errors import SettingsError
 from bridge.server.journal import read_transcript, transcript_name
-from bridge.server.webhooks import dispatch
+from bridge.server.webhooks import dispatch, events
 from bridge.server.webhooks.outbox import Letter, Outbox
 from bridge.server.webhooks.signature import problem
 from bridge.transcript.records import Call, CallerSaid, Summary, VerdictRecord, write
@@ -85,6 +86,20 @@ async def test_the_end_of_a_call_is_told_signed_and_with_a_link_that_works(told,
         metrics = (await http.get(f"{server.local_url}/metrics")).text
         assert "callbridge_webhooks_delivered_total 1.0" in metrics
         assert "callbridge_webhooks_failed_total 1.0" in metrics
+
+
+async def test_the_body_of_a_webhook_is_not_made_in_the_event_loop(told, receive, http, monkeypatch):
+    makers, made = [], events.call_ended
+
+    def noting(*arguments):
+        makers.append(threading.current_thread())
+        return made(*arguments)
+
+    monkeypatch.setattr(events, "call_ended", noting)
+    async with receive() as receiver, told(receiver) as server:
+        await call(server, http)
+        await until(lambda: makers)
+    assert threading.main_thread() not in makers
 
 
 async def test_a_call_that_never_began_is_told_as_well(told, receive, http):
