@@ -3,6 +3,7 @@
 # make setup  only the environment, in .venv/
 # make docs   the documentation site, in build/site/; make docs-serve shows it at http://127.0.0.1:8000
 # make test-day  a scripted day of 500 calls; some minutes
+# make test-console  the console in a real Chromium; installs it (as root, on Debian)
 # make test-sip  calls through a real Asterisk; installs what they need (as root, on Debian)
 
 # The first Python that is there, works, and is new enough.
@@ -14,12 +15,12 @@ BIN := .venv/bin
 # Without a word of the generator's on its own future.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: run test setup setup-test setup-docs docs docs-serve lint quick test-attempts test-day test-parity test-sip clean
+.PHONY: run test test-console setup setup-test setup-browser setup-docs docs docs-serve lint quick test-attempts test-day test-parity test-sip clean
 
 run: setup
 	@$(BIN)/callbridge serve --demo
 
-test: setup-test lint
+test: setup-test setup-browser lint
 	$(BIN)/pytest -rs --numprocesses 4 --dist worksteal
 
 lint: setup-test
@@ -36,6 +37,10 @@ docs: setup-docs
 
 docs-serve: setup-docs
 	$(MKDOCS) serve --strict
+
+# The console in Debian's Chromium, with a microphone that plays a recording.
+test-console: setup-test setup-browser
+	$(BIN)/pytest -rs tests/console
 
 # 300 attempts of callers to have something blocked said to them, listened to: about five minutes.
 test-attempts: setup-test
@@ -67,6 +72,14 @@ test-sip: setup-test
 setup: .venv/installed
 setup-test: .venv/installed-test
 setup-docs: .venv/installed-docs
+
+# Chromium is Debian's own; without it the tests of the console skip, and say so.
+setup-browser:
+	@command -v chromium >/dev/null || \
+	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "installing Chromium for the tests of the console" && \
+	    apt-get update --quiet --quiet && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --quiet --no-install-recommends chromium >/dev/null; } || \
+	  echo "Chromium is not here and could not be installed (apt-get install chromium): the console's tests skip" >&2
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' || \
