@@ -1,5 +1,6 @@
 # make run    answer a demonstration call, then keep serving
 # make test   every check
+# make console  build the page from console/ into bridge/assets/console/; needs Node 20.19 or newer
 # make setup  only the environment, in .venv/
 # make docs   the documentation site, in build/site/; make docs-serve shows it at http://127.0.0.1:8000
 # make test-day  a scripted day of 500 calls; some minutes
@@ -15,7 +16,7 @@ BIN := .venv/bin
 # Without a word of the generator's on its own future.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: run test test-console setup setup-test setup-browser setup-docs docs docs-serve lint quick test-attempts test-day test-parity test-sip clean
+.PHONY: run test test-console setup setup-test setup-browser setup-docs docs docs-serve console lint quick test-attempts test-day test-parity test-sip clean
 
 run: setup
 	@$(BIN)/callbridge serve --demo
@@ -69,6 +70,15 @@ test-sip: setup-test
 	  echo "Not everything could be installed; what cannot run says so. Needed: $(SIP_PACKAGES)" >&2
 	$(BIN)/pytest -rs -m sip tests/sip
 
+# The built page is committed, so that nobody else needs Node.
+console: console/node_modules/.package-lock.json
+	cd console && npm run check && npm test && npm run build
+
+console/node_modules/.package-lock.json: console/package-lock.json
+	@command -v npm >/dev/null || { echo "make console needs Node 20.19 or newer" >&2; exit 1; }
+	cd console && npm ci
+	@touch $@
+
 setup: .venv/installed
 setup-test: .venv/installed-test
 setup-docs: .venv/installed-docs
@@ -102,4 +112,4 @@ setup-browser:
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-parity build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-parity console/node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

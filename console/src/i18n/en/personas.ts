@@ -1,0 +1,3 @@
+export const personas = {
+  title: "Personas",
+};

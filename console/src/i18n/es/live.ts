@@ -1,0 +1,5 @@
+import type { Texts } from "../en";
+
+export const live: Texts["live"] = {
+  title: "En directo",
+};

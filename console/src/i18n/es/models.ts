@@ -1,0 +1,5 @@
+import type { Texts } from "../en";
+
+export const models: Texts["models"] = {
+  title: "Modelos",
+};

@@ -1,0 +1,5 @@
+import type { Texts } from "../en";
+
+export const phone: Texts["phone"] = {
+  title: "Teléfono",
+};

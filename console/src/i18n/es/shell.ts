@@ -1,0 +1,61 @@
+import type { Texts } from "../en";
+
+export const shell: Texts["shell"] = {
+  skip: "Saltar al contenido",
+  navigation: "Secciones",
+  more: "Más",
+  settings: "Ajustes",
+  theme: "Apariencia",
+  themes: { auto: "Como el sistema", light: "Claro", dark: "Oscuro" },
+  language: "Idioma",
+  languages: { en: "English", es: "Español" },
+  signOut: "Cerrar sesión",
+  signedInAs: (name) => `Sesión abierta con ${name}`,
+  version: (version) => `Versión ${version}`,
+  apiDescription: "Descripción de la API",
+  loading: "Cargando…",
+  close: "Cerrar",
+  cancel: "Cancelar",
+  copy: "Copiar",
+  copied: "Copiado",
+  tryAgain: "Reintentar",
+  reload: "Recargar la página",
+  dismiss: "Descartar",
+  notHere: "Esta página no existe",
+  notHereHint: "Puede que la dirección esté mal escrita, o que su clave no sirva para lo que muestra.",
+  toStart: "Ir a la primera página",
+  broken: "Esta vista ha fallado",
+  chunkLost:
+    "No se pudo cargar una parte de la consola. Puede que el servidor se haya actualizado desde que abrió esta página.",
+  signIn: {
+    title: "Iniciar sesión",
+    lead: "Esta consola es de quien tenga una clave del puente.",
+    key: "Clave",
+    show: "Mostrar la clave",
+    submit: "Entrar",
+    busy: "Entrando…",
+    where: "¿Dónde encuentro una clave?",
+    whereLocal: "En la máquina del puente, esta orden abre la consola con la sesión ya iniciada:",
+    whereFile: "O pegue API_KEY de .env; si no hay, el contenido del archivo api.key de la carpeta de datos:",
+    whereOwn: "Una clave para una sola persona, que sirva para lo que usted elija:",
+    wrong: "Aquí no se conoce esa clave. Puede estar mal escrita, revocada o caducada.",
+    tokenUsed:
+      "Ese enlace ya se usó o es demasiado antiguo. Pida otro con `callbridge console`, o entre con una clave.",
+    empty: "Pegue primero una clave.",
+    expired: "Su sesión ha terminado. Vuelva a entrar.",
+    nothing: "Esta clave no abre nada de lo que muestra la consola. Pida una con más permisos.",
+  },
+  errors: {
+    network: "No se puede llegar al puente. ¿Sigue en marcha?",
+    unauthorised: "Su sesión ha terminado. Vuelva a entrar.",
+    forbidden: "Su clave no sirve para esto.",
+    missing: "Eso no existe, o ya no.",
+    tooLarge: "Es demasiado grande.",
+    tooMany: (seconds) =>
+      seconds > 0
+        ? `Demasiadas peticiones. Inténtelo de nuevo en ${seconds} s.`
+        : "Demasiadas peticiones. Inténtelo de nuevo en un momento.",
+    server: (status) => `El puente respondió con el error ${status}. Su registro dice más.`,
+    unreadable: "El puente respondió con algo que esta página no entiende.",
+  },
+};
