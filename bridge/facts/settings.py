@@ -45,6 +45,9 @@ OptionalAddress = Annotated[str | None, AfterValidator(_web_address), BeforeVali
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_blank)]
 OptionalDays = Annotated[Annotated[int, Field(ge=1, le=MAX_DAYS)] | None, BeforeValidator(_none_if_blank)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1, le=4096)] | None, BeforeValidator(_none_if_blank)]
+OptionalRate = Annotated[
+    Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$")] | None, BeforeValidator(_none_if_blank)
+]
 
 
 class Settings(BaseSettings):
@@ -136,6 +139,12 @@ class Settings(BaseSettings):
     loopback_without_key: bool = Field(
         False,
         description="1 lets programs and browsers of this machine use the HTTP API and the console without a key.",
+    )
+    rate_limit: OptionalRate = Field(
+        "1200/minute", description="Requests of one key to the HTTP API, per second, minute or hour. Empty: no limit."
+    )
+    wrong_key_limit: OptionalRate = Field(
+        "30/minute", description="Wrong keys from one address; with more, right ones have to wait too. Empty: no limit."
     )
 
     # -- telling another system of calls

@@ -31,6 +31,7 @@ from bridge.facts.settings import Settings
 from bridge.server import pseudonym
 from bridge.server.access.access import Access
 from bridge.server.access.keys import ApiKeys
+from bridge.server.access.pace import Pace
 from bridge.server.access.sessions import Sessions
 from bridge.server.afterwards import Afterwards
 from bridge.server.api.calls import calls_routes
@@ -44,6 +45,7 @@ from bridge.server.calls_out import CallsOut
 from bridge.server.do_not_call import DoNotCall
 from bridge.server.door import SEND_BUFFER, BoundedSocket, Door
 from bridge.server.engine_process import EngineProcess
+from bridge.server.headers import with_headers
 from bridge.server.journal import Journal
 from bridge.server.keys import own_key
 from bridge.server.limits import limit_body
@@ -92,6 +94,7 @@ class Server:
             self.api_key,
             ApiKeys(settings.database, lambda: datetime.now(UTC)),
             Sessions(time.monotonic),
+            Pace(settings.rate_limit, settings.wrong_key_limit),
             self.public_url,
             loopback_without_key=settings.loopback_without_key,
         )
@@ -149,7 +152,7 @@ class Server:
             ],
         )
         app.include_router(welcome_routes(self.switchboard, self.book, self.public_url))
-        return under_prefix(limit_body(app), self.public_url)
+        return under_prefix(with_headers(limit_body(app, self.access.identified)), self.public_url)
 
     async def serve(self, when_ready: Callable[[Server], Awaitable[None]] | None = None) -> None:
         """Run until a signal ends it: the first lets calls end, the second stops at once.

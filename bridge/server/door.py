@@ -11,13 +11,19 @@ would keep the file handle open for as long as the peer likes.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 REQUEST_SECONDS: Final = 10.0
 """Time that a request has from its first byte, or from its connection, to its last byte."""
+
+UPLOAD_SECONDS: Final = 300.0
+"""The same for an upload of whoever has shown a key; 25 MB take 84 kB/s."""
+
+MORE_TIME: Final = "callbridge.more_time"
+"""Under this name a request's scope holds the function that grants UPLOAD_SECONDS."""
 
 FAREWELL_SECONDS: Final = 5.0
 """Time that a WebSocket has to close once nobody here wants it any more."""
@@ -61,6 +67,7 @@ class _WatchedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[MORE_TIME] = self._wait_longer
         self._wait()
 
     def on_message_complete(self) -> None:
@@ -79,6 +86,13 @@ class _WatchedConnection(HttpToolsProtocol):
         if self._patience is None:
             self.door.waiting.add(self)
             self._patience = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+
+    def _wait_longer(self) -> None:
+        """The peer has shown who it is: it does not count as waiting, and has time for an upload."""
+        if self._patience:
+            self._patience.cancel()
+            self._patience = self.loop.call_later(UPLOAD_SECONDS, self._give_up)
+            self.door.waiting.discard(self)
 
     def _wait_no_more(self) -> None:
         self.door.waiting.discard(self)

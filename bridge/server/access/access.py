@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 
 from bridge.server.access.credentials import COOKIE, from_own_page, from_this_machine, shown_key
 from bridge.server.access.keys import ApiKeys, KeyEntry
+from bridge.server.access.pace import Pace
 from bridge.server.access.scopes import ALL_SCOPES, Scope
 from bridge.server.access.sessions import Sessions
 from bridge.server.database import StoreError
@@ -70,11 +71,19 @@ class Access:
     """Owner of the question who may do what."""
 
     def __init__(
-        self, api_key: str, keys: ApiKeys, sessions: Sessions, public_url: str, *, loopback_without_key: bool = False
+        self,
+        api_key: str,
+        keys: ApiKeys,
+        sessions: Sessions,
+        pace: Pace,
+        public_url: str,
+        *,
+        loopback_without_key: bool = False,
     ) -> None:
         """`api_key` is good for everything, and so is having none at this machine if `loopback_without_key`."""
         self.keys = keys
         self.sessions = sessions
+        self.pace = pace
         self.public_url = public_url
         self._api_key = api_key
         self._loopback_without_key = loopback_without_key
@@ -131,27 +140,44 @@ class Access:
             return None
 
     async def holder(self, connection: HTTPConnection, scope: Scope | None = None) -> Holder:
-        """Who sends this, if they may do what `scope` says. Raises `DeniedError`."""
-        holder = await self._identified(connection)
-        if holder is None:
-            raise DeniedError(401, NO_KEY, {"WWW-Authenticate": "Bearer"})
+        """Who sends this, if they may do what `scope` says; counts it. Raises `DeniedError`."""
+        holder = await self.identified(connection)
+        if seconds := await self.pace.take(holder.key_id):
+            raise _too_many(seconds, "this key sends too many requests (RATE_LIMIT)")
         if scope is not None and scope not in holder.scopes:
             raise DeniedError(403, f"this key is not good for {scope}")
         return holder
 
-    async def holder_of_key(self, key: str) -> Holder | None:
-        """Whose key this is, if it works. Raises `DeniedError` where that cannot be found out."""
+    async def identified(self, connection: HTTPConnection) -> Holder:
+        """Who sends this, whatever they may do. Raises `DeniedError`."""
+        if (key := shown_key(connection)) is not None:
+            holder = await self.holder_of_key(key, connection)
+        else:
+            holder = await self._without_key(connection)
+        if holder is None:
+            raise DeniedError(401, NO_KEY, {"WWW-Authenticate": "Bearer"})
+        return holder
+
+    async def holder_of_key(self, key: str, connection: HTTPConnection) -> Holder | None:
+        """Whose key this is, if it works. Raises `DeniedError` where that cannot be found out, or was tried too often.
+
+        An address that showed too many wrong keys is not told of a right one either.
+        """
+        address = connection.client.host if connection.client else ""
+        if seconds := await self.pace.wait_of(address):
+            raise _too_many(seconds, "too many wrong keys came from your address (WRONG_KEY_LIMIT)")
         if secrets.compare_digest(key.encode(), self._api_key.encode()):
             return _OWNER
-        return await self._looked_up(self.keys.find, key)
+        holder = await self._looked_up(self.keys.find, key)
+        if holder is None:
+            await self.pace.wrong(address)
+        return holder
 
     async def holder_of_id(self, key_id: str) -> Holder | None:
         """The holder of the key of that id, if it still works. Raises `DeniedError` where that cannot be found out."""
         return _OWNER if key_id == OWNER else await self._looked_up(self.keys.get, key_id)
 
-    async def _identified(self, connection: HTTPConnection) -> Holder | None:
-        if (key := shown_key(connection)) is not None:
-            return await self.holder_of_key(key)
+    async def _without_key(self, connection: HTTPConnection) -> Holder | None:
         if (secret := connection.cookies.get(COOKIE)) and (key_id := self.sessions.key_of(secret)):
             if not from_own_page(connection, self.public_url):
                 raise DeniedError(403, "another page than the console sent this with the console's session")
@@ -172,3 +198,7 @@ class Access:
                 503, "the keys cannot be read at the moment; API_KEY works", {"Retry-After": "5"}
             ) from None
         return Holder(entry.name, frozenset(entry.scopes), entry.key_id) if entry else None
+
+
+def _too_many(seconds: float, detail: str) -> DeniedError:
+    return DeniedError(429, f"{detail}; wait {seconds:.0f} s", {"Retry-After": f"{seconds:.0f}"})

@@ -69,7 +69,7 @@ def session_routes(access: Access) -> APIRouter:
         """
         if "origin" in request.headers and not from_own_page(request, access.public_url):
             raise HTTPException(403, "another page than the console sent this")
-        holder = await _of(access, given)
+        holder = await _of(access, given, request)
         response.set_cookie(
             COOKIE,
             access.sessions.begin(holder.key_id),
@@ -105,7 +105,7 @@ def session_routes(access: Access) -> APIRouter:
     return router
 
 
-async def _of(access: Access, given: Credentials) -> Holder:
+async def _of(access: Access, given: Credentials, request: Request) -> Holder:
     """Who begins a session."""
     try:
         if given.token is not None:
@@ -113,7 +113,7 @@ async def _of(access: Access, given: Credentials) -> Holder:
             holder = await access.holder_of_id(key_id) if key_id else None
             detail = "this link was used already or is too old: `callbridge console` gives a new one"
         else:
-            holder, detail = await access.holder_of_key(given.key or ""), "this key does not work"
+            holder, detail = await access.holder_of_key(given.key or "", request), "this key does not work"
     except DeniedError as error:
         raise HTTPException(error.status, error.detail, error.headers) from None
     if holder is None:

@@ -11,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 from bridge.server.access.access import Access
 from bridge.server.access.credentials import COOKIE, accept
 from bridge.server.access.keys import ApiKeys
+from bridge.server.access.pace import Pace
 from bridge.server.access.scopes import ALL_SCOPES
 from bridge.server.access.sessions import Sessions
 from bridge.server.api.router import mount
@@ -24,10 +25,10 @@ OWN = {"Origin": BASE}
 class Place:
     """An application with one route of each kind, and clients as they come from various places."""
 
-    def __init__(self, tmp_path, **settings):
+    def __init__(self, tmp_path, *, rate=None, wrong=None, **settings):
         self.keys = ApiKeys(f"sqlite:///{tmp_path / 'calls.db'}", lambda: datetime.now(UTC))
         self.now = 0.0
-        self.access = Access("the-key", self.keys, Sessions(lambda: self.now), PUBLIC, **settings)
+        self.access = Access("the-key", self.keys, Sessions(lambda: self.now), Pace(rate, wrong), PUBLIC, **settings)
         self.app = FastAPI()
 
         @self.app.api_route(
@@ -256,3 +257,37 @@ async def test_a_socket_is_opened_by_header_by_subprotocol_or_by_the_session(ser
         assert await opened(**cookie(secret, Origin=server.local_url)) == ("API_KEY", None)
         assert await opened(**cookie(secret)) == 403
         assert await opened(**cookie(secret, Origin="https://evil.example")) == 403
+
+
+async def test_a_key_that_sends_too_much_is_told_how_long_to_wait_and_others_are_not(make):
+    place = make(rate="3/hour")
+    key, _ = place.keys.create("reader", {"calls:read"})
+    async with place.client(Authorization=f"Bearer {key}") as client:
+        assert [(await client.get("/calls")).status_code for _ in range(4)] == [200, 200, 200, 429]
+        refused = await client.get("/v1/session")
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["retry-after"]) <= 3600
+        assert "RATE_LIMIT" in refused.json()["detail"]
+    assert await place.status(Authorization="Bearer the-key") == 200
+
+
+async def test_an_address_that_tries_wrong_keys_is_not_told_of_the_right_one(make):
+    place = make(wrong="3/hour")
+    secret = place.access.sessions.begin("API_KEY")
+    async with place.client() as client:
+        tried = [await client.post("/v1/session", json=given) for given in ({"key": "a"}, {"key": "b"}, {"key": "c"})]
+        assert [answer.status_code for answer in tried] == [401, 401, 401]
+        refused = await client.get("/calls", headers={"Authorization": "Bearer the-key"})
+        assert (refused.status_code, "retry-after" in refused.headers) == (429, True)
+        assert (await client.post("/v1/session", json={"key": "the-key"})).status_code == 429
+    assert await place.status(Cookie=f"{COOKIE}={secret}") == 200
+    assert await place.status(peer="192.0.2.7", Authorization="Bearer the-key") == 200
+    assert await place.status(peer="2001:db8::1", Authorization="Bearer the-key") == 200
+
+
+async def test_neighbours_in_ipv6_are_one_address(make):
+    place = make(wrong="2/hour")
+    for last in (1, 2):
+        assert await place.status(peer=f"2001:db8::{last}", Authorization="Bearer guess") == 401
+    assert await place.status(peer="2001:db8::3", Authorization="Bearer the-key") == 429
+    assert await place.status(peer="2001:db8:0:1::1", Authorization="Bearer the-key") == 200
