@@ -18,7 +18,7 @@ from bridge.facts.errors import PersonaError, SettingsError
 from bridge.facts.settings import Settings, load_settings
 from bridge.hub.disk import require_model
 from bridge.persona.load import parse
-from bridge.persona.prompt import TAG, model_prompt
+from bridge.persona.prompt import model_prompt, tagged
 from bridge.persona.schema import Persona
 from bridge.persona.template import check_name
 
@@ -111,8 +111,7 @@ def _persona(folder: Path, name: str) -> Persona:
 
 def _prompt(persona: Persona | None, text: str | None, closing_tag: bool) -> str:
     if text is not None and text.strip():
-        text = " ".join(text.split())
-        return text if text.startswith(TAG) else f"{TAG} {text} {'</system>' if closing_tag else TAG}"
+        return tagged(text, closing_tag)
     if persona is None:
         raise SettingsError(
             "The model needs to know who it is: name a persona with --persona, or give a --text-prompt."

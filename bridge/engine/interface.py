@@ -28,7 +28,7 @@ class Seat:
 
     With a `recollection` the call has been going on in another process: the agent says the persona's `resume_say`
     instead of greeting, and goes on from what was said. With `notice` the call is to be recorded: the persona's notice
-    is spoken first, to its end, and `record` wished for on its last frame.
+    is spoken first, to its end, and `record` wished for on its last frame. `once`: this persona is for this call alone.
     """
 
     persona: Persona
@@ -36,6 +36,7 @@ class Seat:
     caller_transcript: bool = True
     recollection: Recollection = ()
     notice: bool = False
+    once: bool = False
 
     @property
     def recording_notice(self) -> str:
@@ -72,10 +73,11 @@ class Engine(Protocol):
     def capacity(self) -> int:
         """Number of slots; slots are numbered 0 … capacity − 1."""
 
-    def prepare(self, persona: Persona, recollection: Recollection = ()) -> None:
+    def prepare(self, persona: Persona, recollection: Recollection = (), *, once: bool = False) -> None:
         """Do beforehand what would make the first call of this persona wait. May be slow; may be repeated.
 
-        With a `recollection`, do so for the one call that will be seated with it.
+        With `once`, do so for one call that will be seated with it, and with the `recollection` if there is one; what
+        is kept for that must not crowd out the personas of others.
         Called from a second thread, like `render`, while other slots step: live calls must not wait for it.
         """
 

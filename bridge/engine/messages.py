@@ -50,12 +50,13 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
 class Prepare(msgspec.Struct, tag=True, frozen=True):
     """Server → engine: load this persona (the JSON of its schema) under `key`.
 
-    With a `recollection`, `key` stands for one call that goes on from there in this process.
+    With `once`, `key` stands for one call alone; with a `recollection`, that call goes on from there in this process.
     """
 
     key: str
     persona: str
     recollection: Recollection = ()
+    once: bool = False
 
 
 class Forget(msgspec.Struct, tag=True, frozen=True):

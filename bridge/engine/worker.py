@@ -109,7 +109,7 @@ class Worker:
         """All slots are free. `ticks` are those of an engine that has them."""
         self._engine = engine
         self._link = link
-        self._personas: dict[str, tuple[Persona, Recollection]] = {}
+        self._personas: dict[str, tuple[Persona, Recollection, bool]] = {}
         self._calls: dict[int, int] = {}  # occupant to slot
         self._free = list(range(engine.capacity))  # a heap: a step computes the slots up to the last one taken
         self._schedule: Schedule[Numbered] = Schedule(ticks)
@@ -211,7 +211,8 @@ class Worker:
             return "every slot is taken"
         slot = heapq.heappop(self._free)
         try:
-            seat = Seat(prepared[0], message.seed, message.caller_transcript, prepared[1], message.notice)
+            persona, recollection, once = prepared
+            seat = Seat(persona, message.seed, message.caller_transcript, recollection, message.notice, once)
             self._engine.open(slot, seat)
         except BridgeError as error:
             heapq.heappush(self._free, slot)
@@ -243,8 +244,8 @@ class Worker:
         error = ""
         try:
             persona = Persona.model_validate_json(message.persona)
-            self._engine.prepare(persona, message.recollection)
-            self._personas[message.key] = persona, message.recollection
+            self._engine.prepare(persona, message.recollection, once=message.once)
+            self._personas[message.key] = persona, message.recollection, message.once
         except BridgeError as problem:
             error = str(problem)
         except Exception as problem:

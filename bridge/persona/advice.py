@@ -52,7 +52,9 @@ def advice(document: Document, persona: Persona | None) -> Iterator[Problem]:
             f"the model prompt has {length:,} characters; more than {ADVISED_CHARACTERS:,} crowd out the conversation"
         )
         yield document.problem(
-            ("information",), what, "this concerns PersonaPlex only; `callbridge persona prompt` shows it"
+            ("prompt",) if persona.prompt else ("information",),
+            what,
+            "this concerns PersonaPlex only; `callbridge persona prompt` shows it",
         )
     if persona.gate.hold:
         what = f"PersonaPlex is heard {persona.gate.hold * FRAME_MS} ms later, all the time"

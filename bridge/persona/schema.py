@@ -8,7 +8,17 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from bridge.persona.hours import span, weekdays, zone
 
@@ -330,6 +340,9 @@ class Persona(Closed):
 
     `description` completes the sentence "You work for BUSINESS, which is …". Of `facts` each answer stands for itself,
     because it is spoken alone; `information` is what else the agent may know, in plain sentences.
+
+    With a `prompt` models are told that, in its owner's words, and not what follows from the keys around it. Only then
+    `greeting` may be empty, and the caller is the first to speak.
     """
 
     name: Annotated[str, StringConstraints(pattern=NAME)]
@@ -340,7 +353,8 @@ class Persona(Closed):
     numbers: tuple[PhoneNumber, ...] = ()
     voice: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] = "NATF2"
 
-    greeting: Line
+    prompt: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+    greeting: Annotated[str, StringConstraints(strip_whitespace=True, max_length=600)]
     consent: Line | None = None
     recording: RecordingNotice | None = None
     facts: tuple[Fact, ...] = ()
@@ -365,6 +379,13 @@ class Persona(Closed):
     listening: Listening = Listening()
     unknown: Unknown = Unknown()
     sampling: Sampling = Sampling()
+
+    @field_validator("greeting")
+    @classmethod
+    def _greets(cls, greeting: str, given: ValidationInfo) -> str:
+        if not greeting and not given.data.get("prompt"):
+            raise PydanticKnownError("string_too_short", {"min_length": 1})
+        return greeting
 
     @model_validator(mode="after")
     def _consistent(self) -> Persona:

@@ -327,16 +327,17 @@ class EngineProcess:
         self._personas.pop(key, None)
         self._prepared.pop(key, None)
 
-    async def recall(self, key: str, persona: Persona, recollection: Recollection) -> str:
-        """Have the engine prepare `persona` for one call that goes on from `recollection`; the key to `open` it with.
+    async def recall(self, key: str, persona: Persona, recollection: Recollection = ()) -> str:
+        """Have the engine prepare `persona` for one call; the key to `open` it with.
 
-        Waits for an engine if there is none now. Raises `EngineError` if there will be none, or if it cannot.
+        With a `recollection` the call goes on from there. Waits for an engine if there is none now. Raises
+        `EngineError` if there will be none, or if it cannot.
         """
         await self.ready()
         own_key = f"{key}+{next(self._requests)}"
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting_for[own_key] = [future]
-        self.send(messages.Prepare(own_key, persona.model_dump_json(), recollection))
+        self.send(messages.Prepare(own_key, persona.model_dump_json(), recollection, once=True))
         if error := await future:
             raise EngineError(error)
         return own_key

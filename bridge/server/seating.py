@@ -32,7 +32,7 @@ class Seating:
     def seat(self, ticket: Ticket, *, recorded: bool) -> Slot:
         """A slot for a call that begins. Where the engine has stopped since the webhook, one that says so."""
         try:
-            return self._open(ticket.persona_key, recorded=recorded and not ticket.resumed)
+            return self._open(ticket.persona_key, recorded=recorded and not ticket.resumed, seed=ticket.seed)
         except EngineError as error:
             return LostSlot(str(error))
         finally:
@@ -51,11 +51,16 @@ class Seating:
         if not recollection:
             return ticket
         key = await self._engine.recall(ticket.persona_key, ticket.persona, recollection)
-        return replace(ticket, persona_key=key, resumed=True)
+        return replace(ticket, persona_key=key, resumed=True, once=True)
+
+    async def prepared(self, ticket: Ticket) -> Ticket:
+        """A ticket for a persona that the engine has been told of for this call alone. Raises `EngineError`."""
+        key = await self._engine.recall(ticket.persona.name, ticket.persona)
+        return replace(ticket, persona_key=key, once=True)
 
     def forget(self, ticket: Ticket) -> None:
-        """The ticket of a call that was recalled has been used, or never will be."""
-        if ticket.resumed:
+        """The ticket of a call that the engine was told of alone has been used, or never will be."""
+        if ticket.once:
             self._engine.forget_recalled(ticket.persona_key)
 
     def rescue(self, ticket: Ticket, slot: Slot, *, recorded: bool) -> Rescue:
@@ -66,8 +71,8 @@ class Seating:
 
         return Rescue(reseat, moment(ticket.persona.language), hold_music_ulaw(), self._reseat_seconds)
 
-    def _open(self, key: str, *, recorded: bool) -> Slot:
-        return self._engine.open(key, caller_transcript=self._caller_transcript, notice=recorded)
+    def _open(self, key: str, *, recorded: bool, seed: int | None = None) -> Slot:
+        return self._engine.open(key, seed=seed, caller_transcript=self._caller_transcript, notice=recorded)
 
     async def _reseat(self, ticket: Ticket, lost: Slot, recollection: Recollection, *, recorded: bool) -> Slot:
         """Another slot for a call. Until then `lost` is its claim to one: nobody who calls meanwhile takes it."""

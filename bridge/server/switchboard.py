@@ -113,6 +113,15 @@ class Switchboard:
             log.warning("call %s: %s", ticket.call_id, reason)
             self.never_came(ticket, Outcome("never_connected", reason))
 
+    def expect(self, ticket: Ticket) -> None:
+        """Hold a slot for a call that is on its way in, until it is held or given up."""
+        self._arriving[ticket.call_id] = ticket
+
+    def give_up(self, ticket: Ticket) -> None:
+        """A call that was expected will not come, and leaves no record."""
+        self._arriving.pop(ticket.call_id, None)
+        self.seating.forget(ticket)
+
     def withdraw(self, carrier_id: str) -> Ticket | None:
         """Take back the slot, or the place on hold, of a call whose stream has not come."""
         return self.tokens.withdraw(carrier_id) or self.queue.leave(carrier_id)
@@ -147,6 +156,7 @@ class Switchboard:
 
     async def hold_started(self, ticket: Ticket, leg: SocketLeg) -> None:
         """Hold one call whose stream has begun, to its end. Never raises for what the call does."""
+        self._arriving.pop(ticket.call_id, None)  # until it is seated, nothing else runs
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -182,7 +192,7 @@ class Switchboard:
         def write(record: Record) -> None:
             if isinstance(record, VerdictRecord):
                 self._note_verdict(ticket, record)
-            if isinstance(record, AskedRecord) and record.what == "never_call":
+            if isinstance(record, AskedRecord) and record.what == "never_call" and ticket.party:
                 self.never_call(ticket.party)
             if isinstance(record, Ended):
                 record, live.held_back = live.end(record), None

@@ -23,8 +23,9 @@ MAX_TOKENS: Final = 4096
 class Ticket:
     """What the webhook knew of a call: who calls whom, and who answers.
 
-    `resumed`: the call has been going on, and `persona_key` is what the engine knows of it, for this call alone.
-    `direction` says whether somebody called us, or we call somebody; `carrier_id` is empty until the carrier names it.
+    `resumed`: the call has been going on. `once`: `persona_key` is what the engine knows of it, for this call alone.
+    `seed` makes what an agent says repeatable. `direction` says whether somebody called us, or we call somebody;
+    `carrier_id` is empty until the carrier names it.
     """
 
     call_id: str
@@ -37,6 +38,8 @@ class Ticket:
     carrier: Carrier = "twilio"
     resumed: bool = False
     direction: Direction = "inbound"
+    once: bool = False
+    seed: int | None = None
 
     @property
     def party(self) -> str:

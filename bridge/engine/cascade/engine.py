@@ -24,6 +24,7 @@ from bridge.engine.hearing.recogniser import Recogniser
 from bridge.engine.hearing.voice_activity import Silero
 from bridge.engine.interface import Frame, Memory, Seat
 from bridge.engine.llm import Llm, LlmSettings
+from bridge.engine.once import Once
 from bridge.facts.errors import EngineFullError
 from bridge.facts.speech import AgentFrame, Recollection, Wish
 from bridge.gate.sentences import split
@@ -34,6 +35,9 @@ _CALLS_PER_CORE: Final = 4
 
 _PERSONAS: Final = 64
 """Prepared personas that are kept; the one unused for longest makes room, and is prepared again when it is called."""
+
+_MOST_ONCE: Final = 16
+"""The same for personas of one call each that has not been seated yet."""
 
 
 def load_tools(llm: Llm | None = None, transcribers: int = 1) -> Tools:
@@ -66,6 +70,7 @@ class CascadeEngine:
         self._pool = ThreadPoolExecutor(2 * self._capacity, thread_name_prefix="thought")
         self._openings: OrderedDict[Persona, Opening] = OrderedDict()
         self._openings_lock = threading.Lock()
+        self._once: Once[Opening] = Once(_MOST_ONCE)
         silero = weights.locate(weights.SILERO)
         self._detectors = [Silero(silero) for _ in range(self._capacity)]
         self._slots: dict[int, Slot] = {}
@@ -75,7 +80,7 @@ class CascadeEngine:
         """Number of slots."""
         return self._capacity
 
-    def prepare(self, persona: Persona, recollection: Recollection = ()) -> None:
+    def prepare(self, persona: Persona, recollection: Recollection = (), *, once: bool = False) -> None:
         """Embed what the persona knows and speak its fixed lines: 4 ms a question, 10 ms a line.
 
         A call that goes on from a `recollection` needs nothing more.
@@ -83,19 +88,17 @@ class CascadeEngine:
         if self._prepared(persona) is not None:
             return
         opening = make_opening(self._tools, self._intents, persona)
-        with self._openings_lock:
-            self._openings[persona] = opening
-            while len(self._openings) > _PERSONAS:
-                self._openings.popitem(last=False)
+        if once:
+            self._once.put(persona, opening)
+            return
+        self._keep(persona, opening)
 
     def open(self, slot: int, seat: Seat) -> None:
         """Seat a call. The greeting begins with its first frame."""
         if not 0 <= slot < self._capacity:
             raise EngineFullError(f"This engine has {self._capacity} slots, numbered from 0; there is no slot {slot}.")
         self.close(slot)
-        self.prepare(seat.persona)
-        opening = self._prepared(seat.persona)
-        assert opening is not None
+        opening = self._opening(seat)
         self._detectors[slot].reset()
         self._slots[slot] = Slot(slot, seat, opening, self._detectors[slot], self._submit)
 
@@ -134,8 +137,23 @@ class CascadeEngine:
         if self._llm is not None:
             self._llm.close()
 
+    def _opening(self, seat: Seat) -> Opening:
+        if seat.once and (own := self._once.take(seat.persona)):
+            return own
+        if (prepared := self._prepared(seat.persona)) is None:
+            prepared = make_opening(self._tools, self._intents, seat.persona)
+            if not seat.once:
+                self._keep(seat.persona, prepared)
+        return prepared
+
     def _submit(self, work: Callable[[], None]) -> Future[None]:
         return self._pool.submit(work)
+
+    def _keep(self, persona: Persona, opening: Opening) -> None:
+        with self._openings_lock:
+            self._openings[persona] = opening
+            while len(self._openings) > _PERSONAS:
+                self._openings.popitem(last=False)
 
     def _prepared(self, persona: Persona) -> Opening | None:
         with self._openings_lock:

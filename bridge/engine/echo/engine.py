@@ -40,7 +40,7 @@ class EchoEngine:
         """Number of slots."""
         return self._capacity
 
-    def prepare(self, persona: Persona, recollection: Recollection = ()) -> None:
+    def prepare(self, persona: Persona, recollection: Recollection = (), *, once: bool = False) -> None:
         """There is nothing to prepare."""
 
     def open(self, slot: int, seat: Seat) -> None:

@@ -109,7 +109,8 @@ class Call:
         if notice:
             self._gate.spoke(notice)
             self._begin(Script(words_of(tokeniser, notice), "record"))
-        self.say(persona.resume_say if resumed else f"{persona.consent or ''} {persona.greeting}", None)
+        if opening := (persona.resume_say if resumed else f"{persona.consent or ''} {persona.greeting}").strip():
+            self.say(opening, None)
 
     # -- before the sound
 

@@ -21,6 +21,7 @@ import torch
 
 from bridge.engine.hearing.scribe import Scribe
 from bridge.engine.interface import Frame, Memory, Seat
+from bridge.engine.once import Once
 from bridge.engine.personaplex.call import Call
 from bridge.engine.personaplex.config import PAD, PersonaPlexError, Sampling
 from bridge.engine.personaplex.meaning import Meaning
@@ -41,7 +42,7 @@ from bridge.persona.prompt import model_prompt
 from bridge.persona.schema import Persona
 
 _MOST_RECALLED: Final = 4
-"""Prompts of calls that go on and have not been seated yet; one that makes room is taken in again at its seat."""
+"""Prompts of one call each that has not been seated yet; one that makes room is taken in again at its seat."""
 
 
 log = logging.getLogger(__name__)
@@ -104,8 +105,8 @@ class PersonaPlexEngine:
         self._closing_tag = closing_tag
         self._prompt_bytes = prompt_bytes
         self._prepared: OrderedDict[Persona, _Prepared] = OrderedDict()
-        self._recalled: OrderedDict[tuple[Persona, Recollection], _Prepared] = OrderedDict()
         self._lock = threading.Lock()  # guards what stands above
+        self._recalled: Once[_Prepared] = Once(_MOST_RECALLED)
         self._calls: dict[int, Call] = {}
         self._scribe = scribe
         self._meaning = Meaning()
@@ -128,20 +129,16 @@ class PersonaPlexEngine:
         calls = min(self.capacity, len(self._calls) + runtime.room(frames))
         return Memory(runtime.kv_bytes_used, runtime.kv_bytes_reserved, calls)
 
-    def prepare(self, persona: Persona, recollection: Recollection = ()) -> None:
+    def prepare(self, persona: Persona, recollection: Recollection = (), *, once: bool = False) -> None:
         """Take in voice and persona: one pass over some hundred frames, about the cost of as many steps of one call.
 
         A `recollection` is taken in with them, as part of the persona's information, and kept for one call. Raises
         EngineError: voice unknown or unreadable, text or sampling that the model cannot have.
         """
-        if not recollection:
+        if recollection or once:
+            self._recalled.put((persona, recollection), self._prepare(persona, recollection))
+        else:
             self._ready(persona)
-            return
-        prepared = self._prepare(persona, recollection)
-        with self._lock:
-            self._recalled[persona, recollection] = prepared
-            while len(self._recalled) > _MOST_RECALLED:
-                self._recalled.popitem(last=False)
 
     def open(self, slot: int, seat: Seat) -> None:
         """Seat a call: its prompt is copied into the slot. The greeting begins with its first frame."""
@@ -211,11 +208,9 @@ class PersonaPlexEngine:
     # -- personas
 
     def _ready_for(self, seat: Seat) -> _Prepared:
-        if not seat.recollection:
+        if not (seat.recollection or seat.once):
             return self._ready(seat.persona)
-        with self._lock:
-            recalled = self._recalled.pop((seat.persona, seat.recollection), None)
-        return recalled or self._prepare(seat.persona, seat.recollection)
+        return self._recalled.take((seat.persona, seat.recollection)) or self._prepare(seat.persona, seat.recollection)
 
     def _ready(self, persona: Persona) -> _Prepared:
         with self._lock:
@@ -246,7 +241,8 @@ class PersonaPlexEngine:
     def _snapshot(self, prompt: _Prompt) -> Snapshot:
         """The prompt taken in, unless a persona with the same one has been prepared."""
         with self._lock:
-            same = next((kept.snapshot for kept in self._prepared.values() if kept.prompt == prompt), None)
+            kept_ready = [*self._prepared.values(), *self._recalled.values()]
+            same = next((kept.snapshot for kept in kept_ready if kept.prompt == prompt), None)
         if same is not None:
             return same
         with torch.inference_mode(), _beside(self._model.device):

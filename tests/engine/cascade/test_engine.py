@@ -8,6 +8,7 @@ from bridge.audio.resample import Resampler
 from bridge.engine.cascade.engine import CascadeEngine
 from bridge.engine.interface import Engine, Seat
 from bridge.facts.errors import EngineError, EngineFullError
+from bridge.persona.ad_hoc import ad_hoc
 from bridge.persona.schema import BlockedTopic, Fact
 
 SILENCE = np.zeros(1920, np.float32)
@@ -118,3 +119,24 @@ def test_calls_at_once_are_answered_in_real_time_each_by_its_own_persona(engine,
     for slot, seated in seats.items():
         assert said(heard[slot][:70]) == seated.greeting
         assert said(heard[slot][70:]) == seated.facts[0].answer
+
+
+def test_a_persona_of_one_call_greets_nobody_and_is_forgotten_once_it_is_seated(engine):
+    own = ad_hoc("You enjoy having a good conversation.")
+    engine.prepare(own, once=True)
+    assert engine._once.values()
+    engine.open(0, Seat(own, once=True))
+    frames = [engine.step({0: SILENCE})[0] for _ in range(8)]
+    engine.close(0)
+    assert said(frames) == ""
+    assert not any(frame.agent_speaking for frame in frames)
+    assert not engine._once.values()
+    assert own not in engine._openings
+
+
+def test_a_persona_of_one_call_whose_preparation_made_room_is_seated_all_the_same(engine):
+    own = ad_hoc("Be kind.")
+    engine.open(1, Seat(own, once=True))
+    assert engine.step({1: SILENCE})[1].turn == 1
+    engine.close(1)
+    assert own not in engine._openings

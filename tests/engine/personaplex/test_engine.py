@@ -15,6 +15,7 @@ from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.random_model import random_model, tiny_config
 from bridge.facts.errors import EngineError, EngineFullError
 from bridge.facts.speech import AgentFrame, Said
+from bridge.persona.ad_hoc import ad_hoc
 from bridge.persona.prompt import model_prompt
 from bridge.persona.schema import Allowed, BlockedTopic, Gate, Persona, Sampling
 
@@ -270,3 +271,29 @@ def test_no_state_is_bound_to_the_thread_or_mode_that_made_it(engine: PersonaPle
         (inside,) = hold(engine, Caller(0, sound(0, 10)))
     (outside,) = hold(engine, Caller(0, sound(0, 10)))
     assert inside == outside
+
+
+def test_a_persona_of_one_call_is_ready_for_it_and_crowds_nobody_out(model: Model) -> None:
+    engine = engine_of(model)
+    engine.prepare(PERSONA)
+    own = ad_hoc("You enjoy having a good conversation.", "GOLD0.pt")
+    engine.prepare(own, once=True)
+    engine.prepare(own, once=True)
+    one, other = engine._recalled.values()
+    assert one.prompt.text == "<system> You enjoy having a good conversation. <system>"
+    assert one.snapshot is other.snapshot
+    engine.open(0, Seat(own, 1, caller_transcript=False, once=True))
+    assert list(engine._prepared) == [PERSONA]
+    assert len(engine._recalled) == 1
+    frames = [engine.step({0: frame})[0] for frame in sound(0, 20)]
+    assert len(frames) == 20
+
+
+def test_an_agent_that_greets_nobody_is_not_made_to_say_anything(model: Model) -> None:
+    silent = PERSONA.model_copy(update={"prompt": "Be kind.", "greeting": "", "sampling": GREEDY})
+    caller = Caller(0, sound(0, 8), persona=silent)
+    engine = engine_of(model)
+    [first], [second] = hold(engine, caller), hold(engine, caller)
+    assert [frame.pcm for frame in first] == [frame.pcm for frame in second]
+    engine.open(0, Seat(silent, 1, caller_transcript=False))
+    assert engine._calls[0]._next_line is None and engine._calls[0]._line is None
