@@ -19,6 +19,7 @@ LAYER = {
     "call": 3,
     "server": 4,
     "caller": 4,
+    "client": 4,
     "connect": 4,
     "hub": 4,
     "cli": 5,
@@ -80,3 +81,10 @@ def test_engines_do_not_know_each_other():
             others = {f"bridge.engine.{name}" for name in engines - {path.parts[2]}}
             for module in imports(path):
                 assert not any(module.startswith(other) for other in others), f"{path} imports {module}"
+
+
+def test_the_client_leans_on_nothing_of_the_server():
+    for path in FILES:
+        if path.parts[1] == "client":
+            ours = {module for module in imports(path) if module.split(".")[0] == "bridge"}
+            assert all(module.startswith(("bridge.client", "bridge.facts")) for module in ours), path

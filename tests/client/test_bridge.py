@@ -1,0 +1,90 @@
+"""The client against a real server."""
+
+import asyncio
+
+import pytest
+
+from bridge.caller.place import place_call
+from bridge.caller.recording import BUNDLED, load_recording
+from bridge.caller.script import Script
+from bridge.caller.webhook import Line
+from bridge.client import Bridge, NotAllowedError, NotFoundError, NotReachedError
+
+KEY = "k" * 32
+
+
+@pytest.fixture
+async def server(serve):
+    """A server with the echo engine, and its client."""
+    async with serve(api_key=KEY) as server:
+        yield server
+
+
+@pytest.fixture
+async def bridge(server):
+    """A client of it."""
+    with Bridge(server.local_url, KEY) as bridge:
+        yield bridge
+
+
+def asked(function, *arguments, **more):
+    """The client blocks; the server runs in this very loop."""
+    return asyncio.to_thread(function, *arguments, **more)
+
+
+async def test_health_is_told_without_a_key(server):
+    with Bridge(server.local_url) as stranger:
+        assert (await asked(stranger.health))["status"] == "ok"
+        assert "callbridge_calls" in await asked(stranger.metrics)
+        with pytest.raises(NotAllowedError, match="Authorization: Bearer"):
+            await asked(stranger.calls.read, "0123456789abcdef")
+
+
+async def test_where_nobody_answers_the_address_is_told():
+    with Bridge("http://127.0.0.1:9") as nobody, pytest.raises(NotReachedError, match=r"127\.0\.0\.1:9"):
+        await asked(nobody.health)
+
+
+async def test_a_socket_without_a_key_is_an_error_in_words(server):
+    with Bridge(server.local_url) as stranger, pytest.raises((NotAllowedError, NotFoundError)):
+        async with stranger.listen("0123456789abcdef"):
+            pytest.fail("it was let in")
+
+
+async def test_environment_names_the_bridge_and_the_key(server):
+    environment = {"CALLBRIDGE_URL": server.local_url + "/", "CALLBRIDGE_KEY": KEY}
+    with Bridge.from_environment(environment) as bridge, pytest.raises(NotFoundError):
+        await asked(bridge.calls.read, "0123456789abcdef")
+
+
+async def in_progress(server):
+    """The id of the call that goes on, as soon as one does."""
+    async with asyncio.timeout(5):
+        while not server.switchboard.live:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return next(iter(server.switchboard.live))
+
+
+async def test_a_call_is_followed_hung_up_on_and_read(server, bridge):
+    script = Script([load_recording(BUNDLED / "u05.wav")])
+    calling = asyncio.create_task(place_call(Line(server.local_url, persona="shop"), script, api_key=KEY))
+    call_id = await in_progress(server)
+    following = asyncio.create_task(asked(lambda: [event.data for event in bridge.calls.events(call_id)]))
+    await asyncio.sleep(0.2)
+    await asked(bridge.calls.hang_up, call_id, now=True)
+    followed = await following
+    assert [followed[0]["type"], followed[-1]["type"]] == ["call", "ended"]
+    await calling
+    read = await asked(bridge.calls.read, call_id)
+    assert (read["persona"], read["ended"]) == ("shop", "operator_hangup")
+
+
+async def test_a_call_that_is_not_there_can_neither_be_put_through_nor_ended(bridge):
+    for act in (bridge.calls.transfer, bridge.calls.hang_up):
+        with pytest.raises(NotFoundError, match="no such call in progress"):
+            await asked(act, "0123456789abcdef")
+
+
+async def test_a_persona_that_calls_nobody_is_refused_in_words(bridge):
+    with pytest.raises(NotAllowedError, match="has no group"):
+        await asked(bridge.calls.place, "+12025550143", "shop")
