@@ -1,6 +1,8 @@
 """G.711 mu-law, held against the standard library's (or its successor's) for every input there is."""
 
+import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -39,3 +41,11 @@ def test_what_is_no_number_becomes_silence():
 
 def test_float_and_integer_decoding_agree():
     assert np.array_equal(mulaw.decode_float(EVERY_CODE) * 32768, mulaw.decode(EVERY_CODE))
+
+
+def test_the_table_that_the_console_is_tested_with_is_the_reference():
+    table = json.loads((Path(__file__).parent.parent / "data" / "mulaw.json").read_text())
+    codes = audioop.lin2ulaw(EVERY_SAMPLE.tobytes(), 2)
+    changes = [at for at in range(65536) if at == 0 or codes[at] != codes[at - 1]]
+    assert table["codes_from"] == [[int(EVERY_SAMPLE[at]), codes[at]] for at in changes]
+    assert table["decoded"] == np.frombuffer(audioop.ulaw2lin(EVERY_CODE, 2), np.int16).tolist()
