@@ -7,12 +7,12 @@ that was given is held from then on, until the call is held by the switchboard o
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from bridge.facts.errors import EngineError, PersonaError
 from bridge.persona.ad_hoc import ad_hoc, in_voice
-from bridge.persona.schema import Persona
+from bridge.persona.schema import Persona, Sampling
 from bridge.server.admission import cannot_take
 from bridge.server.journal import new_call_id
 from bridge.server.personas import PersonaBook
@@ -34,13 +34,15 @@ _SEEDS: Final = 1 << 63
 class Wanted:
     """Whom somebody wants to talk with: a persona by name, or an agent with a `prompt` of their own.
 
-    `voice` is another than the persona's. The same `seed` and the same caller give the same call.
+    `voice` is another than the persona's. The same `seed` and the same caller give the same call. `sampling` is for an
+    agent with a prompt; a persona keeps its own.
     """
 
     persona: str | None = None
     voice: str | None = None
     prompt: str | None = None
     seed: int | None = None
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _whom(book: PersonaBook, wanted: Wanted) -> tuple[Persona, str] | NoSeat:
         return NoSeat("unusable", "say who is to answer: a persona by its name, or a prompt of your own")
     try:
         if wanted.prompt is not None:
-            return ad_hoc(wanted.prompt, wanted.voice), ""
+            return ad_hoc(wanted.prompt, wanted.voice).model_copy(update={"sampling": wanted.sampling}), ""
         duty = book.by_name(wanted.persona or "")
         if duty is None:
             return NoSeat("unknown", f"there is no such persona on duty; there are: {', '.join(book.names) or 'none'}")
