@@ -24,7 +24,7 @@ from bridge.cli.twilio import NumberArgument, number_in_form
 from bridge.cli.twilio_calls import post_order, show_placed
 from bridge.facts.errors import SettingsError
 from bridge.facts.settings import Settings, load_settings
-from bridge.server.app import ari_password, sip_password
+from bridge.server.wiring import ari_password, sip_password
 from bridge.sip.asterisk_files import Bridge, Secrets, asterisk_files, dial_plan, websocket_client
 from bridge.sip.guard import Guard
 from bridge.sip.load import parse_plan

@@ -5,34 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import ipaddress
 import logging
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
-from twilio.rest import Client
 
 from bridge import __version__
 from bridge.audio.music import hold_music_ulaw
 from bridge.audio.resample import model_to_phone, phone_to_model
 from bridge.carrier.twilio import MAX_MESSAGE
-from bridge.engine.messages import Configure
-from bridge.facts.addresses import is_loopback_host
-from bridge.facts.errors import EngineError, SettingsError
+from bridge.facts.errors import EngineError
 from bridge.facts.settings import Settings
-from bridge.server import pseudonym
-from bridge.server.access.access import Access
-from bridge.server.access.keys import ApiKeys
-from bridge.server.access.pace import Pace
-from bridge.server.access.sessions import Sessions
 from bridge.server.afterwards import Afterwards
 from bridge.server.api.calls import calls_routes
 from bridge.server.api.control import control_routes
@@ -42,12 +31,11 @@ from bridge.server.api.session import session_routes
 from bridge.server.apologies import apology
 from bridge.server.call_queue import CallQueue
 from bridge.server.calls_out import CallsOut
+from bridge.server.console import console_files, console_routes
 from bridge.server.do_not_call import DoNotCall
-from bridge.server.door import SEND_BUFFER, BoundedSocket, Door
+from bridge.server.door import BoundedSocket, Door
 from bridge.server.engine_process import EngineProcess
 from bridge.server.headers import with_headers
-from bridge.server.journal import Journal
-from bridge.server.keys import own_key
 from bridge.server.limits import limit_body
 from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
@@ -56,16 +44,26 @@ from bridge.server.register import Register
 from bridge.server.seating import Seating
 from bridge.server.signature import Signatures
 from bridge.server.sip.calls_out import AsteriskTrunks
-from bridge.server.sip.routes import Network, SipSettings, sip_routes
+from bridge.server.sip.routes import sip_routes
 from bridge.server.store import CallStore
 from bridge.server.switchboard import Switchboard
 from bridge.server.tokens import StreamTokens
 from bridge.server.twilio.requests import TwilioSettings
 from bridge.server.twilio.rest import TwilioCalls
 from bridge.server.twilio.routes import twilio_routes
-from bridge.server.twilio_client import twilio_client
 from bridge.server.webhooks.post import receiver
-from bridge.server.welcome import welcome_routes
+from bridge.server.wiring import (
+    api_key,
+    ari_password,
+    bind,
+    client_for_twilio,
+    configure,
+    make_access,
+    make_folder,
+    make_journal,
+    reachable,
+    sip_settings,
+)
 
 log = logging.getLogger("bridge.server")
 
@@ -80,27 +78,16 @@ class Server:
         """Nothing is opened but the data folder and the call index. Raises `SettingsError` for what cannot be."""
         self.settings = settings
         receiver(settings)  # what cannot be used is told before anything is opened
-        self.socket = _bind(settings)
+        self.socket = bind(settings)
         host, self.port = self.socket.getsockname()[:2]
-        self.local_url = f"http://{_reachable(host)}:{self.port}"
+        self.local_url = f"http://{reachable(host)}:{self.port}"
         self.public_url = (settings.public_url or self.local_url).rstrip("/")
-        _make_folder(settings.data_dir)
-        self.api_key = (
-            settings.api_key.get_secret_value()
-            if settings.api_key
-            else own_key(settings.data_dir, "api.key", "API_KEY")
-        )
-        self.access = Access(
-            self.api_key,
-            ApiKeys(settings.database, lambda: datetime.now(UTC)),
-            Sessions(time.monotonic),
-            Pace(settings.rate_limit, settings.wrong_key_limit),
-            self.public_url,
-            loopback_without_key=settings.loopback_without_key,
-        )
+        make_folder(settings.data_dir)
+        self.api_key = api_key(settings)
+        self.access = make_access(settings, self.api_key, self.public_url)
         self.engine = EngineProcess(configure(settings), settings.watchdog_seconds)
         self.book = PersonaBook(settings.personas_dir, self.engine.prepare, self.engine.forget)
-        self.journal = _journal(settings)
+        self.journal = make_journal(settings)
         self.store = CallStore(settings.database)
         self.afterwards = Afterwards(settings, self.journal, self.store, self.public_url)
         self.do_not_call = DoNotCall(settings.database)
@@ -129,7 +116,7 @@ class Server:
         signatures = Signatures(token.get_secret_value() if token else None, self.public_url)
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
         collector = BridgeCollector(self.switchboard, self.journal, self.afterwards.metrics)
-        calls = TwilioCalls(_twilio_client(self.settings))
+        calls = TwilioCalls(client_for_twilio(self.settings))
         calls_out = CallsOut(
             self.switchboard,
             self.book,
@@ -141,7 +128,7 @@ class Server:
             record=self.settings.record,
         )
         app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio, calls, calls_out))
-        app.include_router(sip_routes(self.switchboard, self.book, _sip_settings(self.settings)))
+        app.include_router(sip_routes(self.switchboard, self.book, sip_settings(self.settings)))
         app.include_router(operation_routes(self.switchboard, self.book, collector))
         mount(
             app,
@@ -151,7 +138,7 @@ class Server:
                 session_routes(self.access),
             ],
         )
-        app.include_router(welcome_routes(self.switchboard, self.book, self.public_url))
+        app.include_router(console_routes(console_files()))
         return under_prefix(with_headers(limit_body(app, self.access.identified)), self.public_url)
 
     async def serve(self, when_ready: Callable[[Server], Awaitable[None]] | None = None) -> None:
@@ -269,109 +256,8 @@ def _signals(handler: Callable[[], object]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def configure(settings: Settings) -> Configure:
-    """What the engine process is told."""
-    secret = settings.llm_api_key
-    return Configure(
-        engine=settings.engine,
-        slots=settings.slots or 0,
-        llm_base_url=settings.llm_base_url or "",
-        llm_model=settings.model_id,
-        llm_api_key=secret.get_secret_value() if secret else "",
-        llm_temperature=settings.llm_temperature,
-        llm_top_p=settings.llm_top_p,
-        llm_max_tokens=settings.llm_max_tokens,
-        model_dir=str(settings.model_dir),
-        weights=settings.weights,
-        device=settings.device,
-        custom_voice_dir=str(settings.custom_voice_dir),
-        closing_tag=settings.closing_tag,
-        caller_transcript=settings.caller_transcript,
-        kv=settings.kv,
-        cuda_graphs=settings.cuda_graphs,
-        log_level=settings.log_level,
-    )
-
-
-def sip_password(settings: Settings) -> str:
-    """The password that Asterisk and this server share."""
-    secret = settings.sip_password
-    return secret.get_secret_value() if secret else own_key(settings.data_dir, "sip.key", "SIP_PASSWORD")
-
-
-def ari_password(settings: Settings) -> str:
-    """The password with which this server gives Asterisk orders."""
-    return own_key(settings.data_dir, "ari.key", "DATA_DIR")
-
-
-def _sip_settings(settings: Settings) -> SipSettings:
-    """What Asterisk's requests are checked against. Raises `SettingsError` for networks that are none."""
-    return SipSettings(
-        password=sip_password(settings),
-        allow=tuple(_network(text.strip()) for text in settings.sip_allow.split(",") if text.strip()),
-        default_persona=settings.default_persona,
-        record=settings.record,
-    )
-
-
-def _network(text: str) -> Network:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError as error:
-        raise SettingsError(f"SIP_ALLOW: {error}. Write networks like 127.0.0.0/8 or 192.0.2.10/32.") from None
-
-
-def _journal(settings: Settings) -> Journal:
-    if not settings.redact:
-        return Journal(settings.data_dir)
-    return Journal(settings.data_dir, redact=True, pseudonym=pseudonym.make(settings.data_dir))
-
-
 def _make_ready_for_calls() -> None:
     """Make what is made once, on first use: a call that had to wait for it would hold up all the others."""
     phone_to_model()
     model_to_phone()
     hold_music_ulaw()
-
-
-def _twilio_client(settings: Settings) -> Client | None:
-    """The library's client for the account of the settings, if they name one."""
-    if not settings.twilio_account_sid or not settings.twilio_auth_token:
-        return None
-    token = settings.twilio_auth_token.get_secret_value()
-    return twilio_client(settings.twilio_account_sid, token, settings.twilio_api_url)
-
-
-def _bind(settings: Settings) -> socket.socket:
-    if not (settings.twilio_auth_token or settings.insecure or is_loopback_host(settings.host)):
-        raise SettingsError(
-            f"Without TWILIO_AUTH_TOKEN anyone who reaches {settings.host} could place calls. Set it (it is on the "
-            "first page of Twilio's console), listen on 127.0.0.1, or accept the risk with --insecure."
-        )
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # each connection inherits it
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        listening.close()
-        raise SettingsError(
-            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
-            "Is another server running there? Choose another port with --port."
-        ) from None
-    return listening
-
-
-def _reachable(host: str) -> str:
-    """An address of this machine by which a server that listens on `host` is reached from it."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104 (compared, not listened on)
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"DATA_DIR {folder} cannot be made: {error.strerror}") from None
