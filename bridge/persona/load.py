@@ -14,7 +14,7 @@ from bridge.persona.problem import PersonaFileError, Problem
 from bridge.persona.schema import Persona
 from bridge.persona.wording import complaints
 
-__all__ = ["MAX_BYTES", "PersonaFileError", "Problem", "Report", "check_all", "examine", "parse"]
+__all__ = ["MAX_BYTES", "PersonaFileError", "Problem", "Report", "check_all", "compare", "examine", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,11 @@ def examine(text: str, name: str) -> Report:
 
 def check_all(files: Sequence[tuple[str, str]]) -> list[Report]:
     """Reports of several files that are to serve together, given as (name, text): a number may be in one only."""
-    reports = [examine(text, name) for name, text in files]
+    return compare([examine(text, name) for name, text in files])
+
+
+def compare(reports: list[Report]) -> list[Report]:
+    """The reports of files that are to serve together, with the numbers that more than one of them has."""
     owners: dict[str, list[int]] = {}
     for index, report in enumerate(reports):
         for number in dict.fromkeys(number for number, _, _ in report.number_places):

@@ -25,6 +25,7 @@ from bridge.facts.settings import Settings
 from bridge.server.afterwards import Afterwards
 from bridge.server.api.calls import calls_routes
 from bridge.server.api.control import control_routes
+from bridge.server.api.house import House
 from bridge.server.api.operation import operation_routes
 from bridge.server.api.router import mount
 from bridge.server.api.session import session_routes
@@ -106,6 +107,7 @@ class Server:
             calls_per_caller=settings.calls_per_caller,
         )
         self.door = Door(settings.waiting_connections)
+        self.house = House(settings, self.book)
         self.app = self._app()
         self._http: uvicorn.Server | None = None
         self._unfit: EngineError | None = None
@@ -136,6 +138,7 @@ class Server:
                 calls_routes(self.switchboard, self.store, self.settings.data_dir, self.access),
                 control_routes(self.switchboard, calls, calls_out, self.access),
                 session_routes(self.access),
+                *self.house.routes(self.access),
             ],
         )
         app.include_router(console_routes(console_files()))
@@ -210,6 +213,7 @@ class Server:
             watch.cancel()
             self.engine.stop()
             await asyncio.gather(engine, watch, return_exceptions=True)
+            self.house.close()
             self.journal.close(JOURNAL_SECONDS)
             self.store.close()
             self.do_not_call.close()

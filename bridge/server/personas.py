@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import stat
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ POLL_SECONDS: Final = 1.0
 
 Prepare = Callable[[str, Persona], Awaitable[str]]
 """Has the engine prepare a persona under a key; gives the words of what prevents it, or nothing."""
+
+Stamp = tuple[int, int, int]
+"""Time of change, size and inode: two versions written within one tick of the file system's clock are two files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class PersonaBook:
         self.read = False
         self._prepare, self._forget = prepare, forget
         self._on_duty: dict[str, OnDuty] = {}
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._seen: dict[str, Stamp] = {}
         self._refreshing = asyncio.Lock()
 
     @property
@@ -136,15 +140,17 @@ class PersonaBook:
             log.info("persona %s: its file is gone; it answers no more calls", name)
 
 
-def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    """Time of change and size of each persona file, by the file's name without its ending."""
+def _stamps(folder: Path) -> dict[str, Stamp]:
+    """What tells the versions of each persona file apart, by the file's name without its ending."""
     stamps = {}
     for path in sorted(folder.glob("*.yaml")):
         try:
             status = path.stat()
-        except OSError:  # removed between the listing and the look
+        except OSError:  # removed between the listing and the look, or a link to nowhere
             continue
-        stamps[path.stem] = (status.st_mtime_ns, status.st_size)
+        if not stat.S_ISREG(status.st_mode):  # nobody may ever write into a pipe
+            continue
+        stamps[path.stem] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return stamps
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+
+from bridge.server.api.refusals import malformed
 
 
 def mount(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     """Let `app` answer with `routers`, whose paths are relative. The description (OpenAPI) shows them once."""
+    app.add_exception_handler(RequestValidationError, malformed)
     for router in routers:
         app.include_router(router, prefix="/v1")
         app.include_router(router, prefix="/api", include_in_schema=False)

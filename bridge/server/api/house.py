@@ -1,0 +1,36 @@
+"""The parts of the API that need threads for what requests ask of them, and those threads."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from bridge.facts.settings import Settings
+from bridge.server.access.access import Access
+from bridge.server.api.desk import Desk
+from bridge.server.api.personas import PersonaDesk, persona_routes
+from bridge.server.persona_editor import PersonaEditor
+from bridge.server.persona_files import PersonaFiles
+from bridge.server.personas import PersonaBook
+from bridge.server.prompt_cost import PromptMeter
+
+
+class House:
+    """Owner of the threads. `close` ends them."""
+
+    def __init__(self, settings: Settings, book: PersonaBook) -> None:
+        """No thread begins before there is work for it."""
+        self._thinking = Desk("checks")
+        self._personas = PersonaDesk(
+            PersonaEditor(PersonaFiles(book.folder)),
+            book,
+            PromptMeter(settings.model_dir, settings.custom_voice_dir, closing_tag=settings.closing_tag),
+            self._thinking,
+        )
+
+    def routes(self, access: Access) -> list[APIRouter]:
+        """The routers, whose paths are relative."""
+        return [persona_routes(self._personas, access)]
+
+    def close(self) -> None:
+        """What is under way is not waited for."""
+        self._thinking.close()
