@@ -25,6 +25,7 @@ from bridge.facts.settings import Settings
 from bridge.server.afterwards import Afterwards
 from bridge.server.api.calls import calls_routes
 from bridge.server.api.control import control_routes
+from bridge.server.api.description import DESCRIPTION
 from bridge.server.api.house import House
 from bridge.server.api.operation import operation_routes
 from bridge.server.api.router import mount
@@ -113,7 +114,7 @@ class Server:
         self._unfit: EngineError | None = None
 
     def _app(self) -> ASGIApp:
-        app = FastAPI(title="callbridge", version=__version__, docs_url=None, redoc_url=None)
+        app = FastAPI(title="callbridge", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None)
         token = self.settings.twilio_auth_token
         signatures = Signatures(token.get_secret_value() if token else None, self.public_url)
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)

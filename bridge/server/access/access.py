@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import Depends, HTTPException, WebSocket
+from fastapi import Depends, HTTPException, Security, WebSocket
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
@@ -99,10 +99,11 @@ class Access:
         401 without a key, 403 with one that is not good for it, 429 where there were too many requests.
         """
 
+        # As defaults: annotations are read where `scope` is not known. OpenAPI names the scope of each address by them.
         async def holds(
             request: Request,
-            _key: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-            _session: Annotated[str | None, Depends(_cookie)],
+            _key: HTTPAuthorizationCredentials | None = Security(_bearer, scopes=[scope]),
+            _session: str | None = Security(_cookie, scopes=[scope]),
         ) -> Holder:
             try:
                 return await self.holder(request, scope)

@@ -1,0 +1,35 @@
+"""The API's reference, held against a real server: every address is in it, and no other."""
+
+import re
+import runpy
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+API = (ROOT / "docs" / "api.md").read_text()
+
+
+async def described(serve, http):
+    async with serve() as server:
+        return (await http.get(f"{server.local_url}/openapi.json")).json()
+
+
+async def test_the_page_of_every_address_is_what_the_server_says_of_itself(serve, http):
+    page = runpy.run_path(str(ROOT / "infra" / "render_api.py"))["page"]
+    written = (ROOT / "docs" / "api-routes.md").read_text()
+    assert written == page(await described(serve, http)), "run: python infra/render_api.py"
+
+
+async def test_every_address_that_asks_for_a_key_names_its_scope(serve, http):
+    for path, methods in (await described(serve, http))["paths"].items():
+        for method, operation in methods.items():
+            if path.startswith("/v1/session") or path in ("/health", "/metrics"):
+                continue
+            if "security" in operation:
+                assert all(scopes for one in operation["security"] for scopes in one.values()), f"{method} {path}"
+
+
+async def test_the_reference_names_no_scope_that_there_is_not():
+    from bridge.server.access.scopes import ALL_SCOPES
+
+    named = set(re.findall(r"`((?:calls|personas|voices|models|system):\w+|talk)`", API))
+    assert named == ALL_SCOPES
