@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.cli.needs import personaplex
+from bridge.engine.personaplex.voices import check_new_name, list_voices
 from bridge.facts.errors import SettingsError
 from bridge.facts.settings import load_settings
 from bridge.hub.disk import require_model
@@ -47,20 +48,17 @@ def list_them(
         callbridge voices list --json
     """
     settings = load_settings(model_dir=model, custom_voice_dir=voices)
-    with personaplex():
-        from bridge.engine.personaplex.voices import list_voices
-
-        found = [
-            {
-                "name": voice.name,
-                "type": voice.kind.value,
-                "category": voice.category.value,
-                "language": voice.language,
-                "available": voice.path is not None,
-                "path": str(voice.path) if voice.path else None,
-            }
-            for voice in list_voices(settings.model_dir, settings.custom_voice_dir)
-        ]
+    found = [
+        {
+            "name": voice.name,
+            "type": voice.kind.value,
+            "category": voice.category.value,
+            "language": voice.language,
+            "available": voice.path is not None,
+            "path": str(voice.path) if voice.path else None,
+        }
+        for voice in list_voices(settings.model_dir, settings.custom_voice_dir)
+    ]
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -97,17 +95,15 @@ def add(
     """
     settings = load_settings(model_dir=model, custom_voice_dir=voices, device=device)
     with personaplex():
-        from bridge.engine.personaplex.device import load_on
-        from bridge.engine.personaplex.voice_files import make_voice, read_wav
-        from bridge.engine.personaplex.voices import check_new_name
+        from bridge.engine.personaplex.voice_files import make_voice, read_wav, voice_model
 
         check_new_name(name)
         read_wav(recording, 24_000)  # a mistake in it is told before the long wait for the model
         require_model(settings.model_dir)
         if not consent:
             _ask_for_consent()
-        with Console(stderr=True).status("loading the model and listening to the recording"):
-            loaded = load_on(settings.model_dir, settings.device, "bf16")
+        with Console(stderr=True).status("loading the codec and listening to the recording"):
+            loaded = voice_model(settings.model_dir, settings.device)
             made = make_voice(loaded, recording, settings.custom_voice_dir, name, language=language, replace=replace)
     for advice in made.advice:
         typer.echo(f"note: {advice}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import warnings
@@ -15,17 +16,25 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from scipy.io import wavfile
 from scipy.signal import resample_poly
-from torch import Tensor
+from torch import Tensor, nn
 
+from bridge.engine.personaplex import lm as language_model
+from bridge.engine.personaplex import mimi as codec
+from bridge.engine.personaplex.config import CASES_FILE, LM_FILE, MIMI_FILE, load_config
+from bridge.engine.personaplex.device import choose_device, dtype_on
 from bridge.engine.personaplex.loudness import VOICE_LUFS, loudness, normalise
 from bridge.engine.personaplex.mimi import encode_signal
-from bridge.engine.personaplex.model import Model
+from bridge.engine.personaplex.model import Model, blank, prompt_codes, require_files
 from bridge.engine.personaplex.prompt import Voice, VoiceCodes, VoiceEmbeddings, embed_voice, lay_out
 from bridge.engine.personaplex.voices import VoiceError, check_new_name
+from bridge.engine.personaplex.weights import load_weights
 
 # Shorter ones carry too little of a voice, longer ones take from the window that the call needs.
 ADVISED_SECONDS = (10.0, 20.0)
 SHORTEST_SECONDS = 1.0
+LONGEST_SECONDS = 120.0
+RATES = range(4_000, 384_001)
+"""Sampling rates that recordings have. A header can claim others, whose filters would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,29 @@ def save_voice(voice: VoiceEmbeddings, path: Path, metadata: dict[str, str] | No
     part.replace(path)
 
 
+def voice_model(directory: Path, device: str = "cpu") -> Model:
+    """What of a snapshot makes voices: the codec, and the language model's tables of embeddings, 0.9 GB of its 17.
+
+    Nothing else of the language model is read; it stays on the meta device, and cannot speak. `device` as in
+    `choose_device`. Raises `config.PersonaPlexError` for files that are missing or damaged.
+    """
+    require_files(directory, LM_FILE, MIMI_FILE)
+    config, on = load_config(directory), choose_device(device)
+    lm, mimi = blank(config)
+    tables = nn.ModuleDict({"text_emb": lm.text_emb, "emb": lm.emb})
+    load_weights(
+        tables,
+        directory / LM_FILE,
+        published_name=language_model.published_name,
+        device=on,
+        dtype=dtype_on(on, directory / LM_FILE),
+    )
+    load_weights(mimi, directory / MIMI_FILE, published_name=codec.published_name, device=on, dtype=torch.float32)
+    mimi.finish()
+    silence, sine = prompt_codes(config, directory / CASES_FILE)
+    return Model(config, lm, mimi, None, silence, sine)
+
+
 def make_voice(
     model: Model, recording: Path, directory: Path, name: str, *, language: str | None = None, replace: bool = False
 ) -> MadeVoice:
@@ -96,7 +128,7 @@ def make_voice(
     if path.exists() and not replace:
         raise VoiceError(f"there is a voice {name} already")
     rate = model.config.mimi.sample_rate
-    pcm = read_wav(recording, rate)
+    pcm = read_wav(recording, rate, LONGEST_SECONDS)
     voice = voice_of(model, pcm)
     directory.mkdir(parents=True, exist_ok=True)
     save_voice(voice, path, {"language": language} if language else None)
@@ -123,8 +155,11 @@ def voice_codes(model: Model, pcm: NDArray[np.float32]) -> VoiceCodes:
     return VoiceCodes(encode_signal(model.mimi, torch.from_numpy(levelled)))
 
 
-def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
-    """A WAV file as one channel, float32 [n] in −1 … 1, resampled to `rate` Hz. Raises `VoiceError`."""
+def read_wav(path: Path, rate: int, longest: float = math.inf) -> NDArray[np.float32]:
+    """A WAV file as one channel, float32 [n] in −1 … 1, resampled to `rate` Hz.
+
+    Raises `VoiceError`, also for one of more than `longest` seconds.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks that scipy does not know
@@ -133,6 +168,10 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
         raise VoiceError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise VoiceError(f"{path} cannot be read as a WAV file: {error}") from error
+    if found not in RATES:
+        raise VoiceError(f"{path} claims {found} samples a second; recordings have {RATES[0]} to {RATES[-1]}")
+    if len(data) > longest * found:
+        raise VoiceError(f"the recording has {len(data) / found:.0f} s; 10 to 20 s of clean speech make a good voice")
     if data.dtype == np.uint8:
         pcm = (data.astype(np.float64) - 128) / 128
     elif np.issubdtype(data.dtype, np.integer):

@@ -1,4 +1,4 @@
-"""The voices there are: the packaged ones by name, and those in a directory of one's own. No torch.
+"""The voices there are: the packaged ones by name, and those in a directory of one's own. No torch, no safetensors.
 
 A voice's name is looked up in directory listings and never becomes part of a path.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+import msgspec
 
 from bridge.engine.personaplex.config import VOICES_DIR, PersonaPlexError
 
@@ -22,6 +22,7 @@ PACKAGED = (
 GOLDEN_VOICE = "GOLD0"  # of snapshots that carry golden vectors
 SUFFIXES = (".safetensors", ".pt")  # the first is preferred where a voice has both
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_MAX_HEADER = 1 << 20  # of a voice's file; its two tensors need some hundred bytes
 
 
 class VoiceKind(StrEnum):
@@ -48,6 +49,12 @@ class VoiceInfo:
     category: Category
     language: str | None
     path: Path | None
+
+
+class _Header(msgspec.Struct):
+    """What matters here of a safetensors header."""
+
+    metadata: dict[str, str] = msgspec.field(name="__metadata__", default_factory=dict)
 
 
 def list_voices(model_dir: Path | None, custom_dir: Path | None = None) -> list[VoiceInfo]:
@@ -102,10 +109,15 @@ def _packaged(name: str, path: Path | None) -> VoiceInfo:
 
 
 def _language(path: Path) -> str | None:
+    """What a made voice's file says of its language, in its header: 8 bytes of length, then JSON.
+
+    https://huggingface.co/docs/safetensors/index#format
+    """
     if path.suffix != ".safetensors":
         return None
     try:
-        with safe_open(path, framework="np") as file:
-            return (file.metadata() or {}).get("language")
-    except (OSError, SafetensorError):
+        with path.open("rb") as file:
+            header = file.read(min(int.from_bytes(file.read(8), "little"), _MAX_HEADER))
+        return msgspec.json.decode(header, type=_Header).metadata.get("language")
+    except (OSError, msgspec.DecodeError):
         return None  # listed all the same; using it says what is wrong with it

@@ -10,7 +10,7 @@ from scipy.io import wavfile
 
 from bridge.engine.personaplex.model import Model
 from bridge.engine.personaplex.prompt import lay_out, prefill
-from bridge.engine.personaplex.voice_files import load_voice, make_voice, read_voice, read_wav, save_voice
+from bridge.engine.personaplex.voice_files import load_voice, make_voice, read_voice, read_wav, save_voice, voice_model
 from bridge.engine.personaplex.voices import PACKAGED, Category, VoiceError, VoiceKind, find_voice, list_voices
 
 
@@ -160,3 +160,26 @@ def test_both_kinds_of_file_hold_the_same(tiny: Path, tmp_path: Path) -> None:
         copy = load_voice(tmp_path / f"x{suffix}")
         assert torch.equal(copy.embeddings, voice.embeddings) and torch.equal(copy.ring, voice.ring)
     assert find_voice("x", None, tmp_path).path == tmp_path / "x.safetensors"
+
+
+def test_codec_and_tables_alone_make_the_same_voice_as_the_whole_model(
+    model: Model, tiny: Path, recording: Path
+) -> None:
+    small = voice_model(tiny)
+    assert small.lm.transformer.layers[0].norm1.alpha.device.type == "meta"  # 16 GB of the published model stay unread
+    whole, light = (
+        make_voice(each, recording, recording.parent, name).path for each, name in ((model, "a"), (small, "b"))
+    )
+    assert whole.read_bytes() == light.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "why"),
+    [(1, 12_000, "claims 1 samples a second"), (400_000, 0.1, "claims 400000"), (8_000, 121, "has 121 s")],
+)
+def test_recordings_that_would_fill_the_memory_are_refused(
+    model: Model, tmp_path: Path, rate: int, seconds: float, why: str
+) -> None:
+    wavfile.write(tmp_path / "odd.wav", rate, np.ones(int(rate * seconds), np.int16))
+    with pytest.raises(VoiceError, match=why):
+        make_voice(model, tmp_path / "odd.wav", tmp_path, "odd")
