@@ -70,6 +70,10 @@ class Engine(Protocol):
         """Where memory bounds the number of calls: how it stands. None where it does not."""
 
     @property
+    def details(self) -> dict[str, str]:
+        """What it has loaded, for the health page: the models by what they do (`asr`, `tts`, `llm`), the `device`."""
+
+    @property
     def capacity(self) -> int:
         """Number of slots; slots are numbered 0 … capacity − 1."""
 

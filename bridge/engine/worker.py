@@ -287,7 +287,9 @@ def main(descriptor: int) -> None:
     gc.collect()
     gc.freeze()
     tick_ms, tick_at = engine.tick_ms or 0, time.monotonic()
-    link.send(messages.Ready(engine.name, engine.capacity, {"pid": str(os.getpid())}, tick_ms, tick_at))
+    link.send(
+        messages.Ready(engine.name, engine.capacity, engine.details | {"pid": str(os.getpid())}, tick_ms, tick_at)
+    )
     worker = Worker(engine, link, Ticks(tick_at, tick_ms / 1000) if tick_ms else None)
     for message in first[1:]:
         worker._handle(message)

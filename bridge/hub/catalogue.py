@@ -39,10 +39,19 @@ def catalogue(model_dir: Path, engine: EngineName) -> list[dict[str, Any]]:
     `isRequired`: whether calls with the engine `engine` need the model. Raises `hub.errors.HubError` for a damaged
     manifest.
     """
-    return [_personaplex(model_dir, engine), *(_packaged(model, engine) for model in PACKAGED)]
+    return [personaplex(model_dir, engine), *packaged(engine)]
 
 
-def _personaplex(directory: Path, engine: EngineName) -> dict[str, Any]:
+def packaged(engine: EngineName) -> list[dict[str, Any]]:
+    """The models of the CPU engine. Reads all of them, 75 MB, for their hashes."""
+    return [_packaged(model, engine) for model in PACKAGED]
+
+
+def personaplex(directory: Path, engine: EngineName) -> dict[str, Any]:
+    """PersonaPlex as it is on the disk, with its files; only their sizes are looked at.
+
+    Raises `hub.errors.HubError` for a damaged manifest.
+    """
     found = look(directory)
     return {
         "name": MODEL_NAME,

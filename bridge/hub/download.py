@@ -112,7 +112,8 @@ def _is_there(directory: Path, manifest: Manifest, remote: RemoteFile, replace: 
     differs = f"has {found} bytes instead of {remote.size}" if found != remote.size else "has other content"
     raise HubError(
         f"{path} is there already, but {differs} than the hub's file: it is cut off, damaged or of another revision. "
-        "Add --replace to download it again, or move it away."
+        "Add --replace to download it again, or move it away.",
+        "damaged",
     )
 
 
@@ -125,7 +126,8 @@ def _check_room(directory: Path, wanted: Sequence[RemoteFile]) -> None:
         raise HubError(
             f"{directory.absolute()} has room for {size_text(free)}, and {size_text(missing + SPARE_BYTES)} are needed "
             f"({size_text(missing)} to download, the rest to spare). Free some space, or choose a larger disk with "
-            "--dir or MODEL_DIR. Nothing has been downloaded."
+            "--dir or MODEL_DIR. Nothing has been downloaded.",
+            "no_room",
         )
 
 
@@ -142,7 +144,8 @@ def _fetch_one(hub: Hub, remote: RemoteFile, directory: Path, progress: Progress
         part.unlink()
         raise HubError(
             f"{remote.name} came out with another hash than the hub announces, and was thrown away: something on the "
-            "way changes downloads, or the file was renewed meanwhile. Run the command again."
+            "way changes downloads, or the file was renewed meanwhile. Run the command again.",
+            "damaged",
         )
     part.replace(path)
 

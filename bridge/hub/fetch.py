@@ -100,7 +100,8 @@ def _stream(
         raise UnreachableError(
             f"the download of {remote.name} has stalled at {size_text(have)} of {size_text(remote.size)}: no byte for "
             f"{stall_seconds:g} s, several times in a row. A firewall, a proxy or the hub's rate limit may hold it "
-            "back. Run the command again; it goes on from there."
+            "back. Run the command again; it goes on from there.",
+            "stalled",
         ) from None
     except httpx.TransportError as error:
         raise unreachable(host, type(error).__name__) from None
@@ -118,7 +119,8 @@ def disk_error(error: OSError, path: Path) -> HubError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return HubError(
             f"the disk is full: {path} could not be written. Free some space, or set MODEL_DIR to a larger disk and "
-            "move the files there; then run the command again, which goes on from what is there."
+            "move the files there; then run the command again, which goes on from what is there.",
+            "no_room",
         )
     return HubError(f"{path} cannot be written: {error.strerror or error}.")
 

@@ -27,6 +27,7 @@ from bridge.server.api.calls import calls_routes
 from bridge.server.api.control import control_routes
 from bridge.server.api.description import DESCRIPTION
 from bridge.server.api.house import House
+from bridge.server.api.machine_room import machine_room_routes
 from bridge.server.api.operation import operation_routes
 from bridge.server.api.router import mount
 from bridge.server.api.session import session_routes
@@ -39,6 +40,7 @@ from bridge.server.door import BoundedSocket, Door
 from bridge.server.engine_process import EngineProcess
 from bridge.server.headers import with_headers
 from bridge.server.limits import limit_body
+from bridge.server.machine_room import MachineRoom
 from bridge.server.metrics import BridgeCollector
 from bridge.server.personas import PersonaBook
 from bridge.server.prefix import under_prefix
@@ -107,6 +109,7 @@ class Server:
             CallQueue(settings.queue_length, time.monotonic),
             calls_per_caller=settings.calls_per_caller,
         )
+        self.room = MachineRoom(settings, self.switchboard, self.book)
         self.door = Door(settings.waiting_connections)
         self.house = House(settings, self.book)
         self.app = self._app()
@@ -132,7 +135,7 @@ class Server:
         )
         app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio, calls, calls_out))
         app.include_router(sip_routes(self.switchboard, self.book, sip_settings(self.settings)))
-        app.include_router(operation_routes(self.switchboard, self.book, collector))
+        app.include_router(operation_routes(self.switchboard, self.book, self.room, collector))
         mount(
             app,
             [
@@ -140,6 +143,7 @@ class Server:
                 control_routes(self.switchboard, calls, calls_out, self.access),
                 session_routes(self.access),
                 *self.house.routes(self.access),
+                *machine_room_routes(self.room, self.switchboard, self.access),
             ],
         )
         app.include_router(console_routes(console_files()))
@@ -206,14 +210,17 @@ class Server:
         """The engine's supervisor, the personas' watch, what is done after calls: for as long as the server runs."""
         engine = asyncio.create_task(self.engine.run())
         watch = asyncio.create_task(self._watch_personas())
+        room = asyncio.create_task(self.room.run())
         try:
             yield
         finally:
             await self.switchboard.stop()
+            await self.room.end()
             await self.afterwards.end()
             watch.cancel()
+            room.cancel()
             self.engine.stop()
-            await asyncio.gather(engine, watch, return_exceptions=True)
+            await asyncio.gather(engine, watch, room, return_exceptions=True)
             self.house.close()
             self.journal.close(JOURNAL_SECONDS)
             self.store.close()

@@ -76,6 +76,11 @@ class CascadeEngine:
         self._slots: dict[int, Slot] = {}
 
     @property
+    def details(self) -> dict[str, str]:
+        """Its recogniser and its voice; what thinks is loaded elsewhere, if anything does."""
+        return {"asr": "moonshine-tiny-en", "tts": "svox-pico", "device": "cpu"}
+
+    @property
     def capacity(self) -> int:
         """Number of slots."""
         return self._capacity

@@ -36,6 +36,11 @@ class EchoEngine:
         self._slots: dict[int, _Slot] = {}
 
     @property
+    def details(self) -> dict[str, str]:
+        """It has loaded nothing."""
+        return {}
+
+    @property
     def capacity(self) -> int:
         """Number of slots."""
         return self._capacity

@@ -86,7 +86,7 @@ def find_gpus() -> tuple[list[Gpu], str]:
         found = _from_torch()
         if found:
             return found, "torch"
-    found = _from_nvidia_smi()
+    found = gpus_by_driver()
     return found, "nvidia-smi" if found else "nobody"
 
 
@@ -103,7 +103,8 @@ def _from_torch() -> list[Gpu]:
     return found
 
 
-def _from_nvidia_smi() -> list[Gpu]:
+def gpus_by_driver() -> list[Gpu]:
+    """The GPUs that NVIDIA's driver knows of, by its tool nvidia-smi; none where it does not answer."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
