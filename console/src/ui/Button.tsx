@@ -13,6 +13,8 @@ interface Common {
 export interface ButtonProps extends Common {
   onClick?: (event: MouseEvent) => void;
   type?: "button" | "submit";
+  /** The id of the form that it submits, where it stands outside of it. */
+  form?: string;
   disabled?: boolean;
   /** Something is under way: shown, and not to be pressed again. */
   busy?: boolean;
@@ -26,10 +28,24 @@ function classes({ kind = "plain", small, children }: Common): string {
 }
 
 export function Button(props: ButtonProps) {
-  const { onClick, type = "button", disabled, busy, pressed, expanded, controls, icon, label, small, children } = props;
+  const {
+    onClick,
+    type = "button",
+    form,
+    disabled,
+    busy,
+    pressed,
+    expanded,
+    controls,
+    icon,
+    label,
+    small,
+    children,
+  } = props;
   return (
     <button
       type={type}
+      form={form}
       class={classes(props)}
       onClick={(event) => !busy && onClick?.(event)}
       disabled={disabled ?? false}

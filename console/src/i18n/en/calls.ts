@@ -1,3 +1,70 @@
+import type { OtherRecord, Speaker } from "../../call/records";
+
+const HOW: Readonly<Record<string, string>> = {
+  caller_hung_up: "Caller hung up",
+  agent_goodbye: "Agent said goodbye",
+  operator_hangup: "Ended from outside",
+  gate_hangup: "Ended by the gate",
+  transfer: "Put through",
+  idle: "Nobody spoke",
+  too_long: "Too long",
+  engine_full: "All lines were busy",
+  sent_elsewhere: "Sent elsewhere",
+  too_many_calls: "Too many of this number",
+  engine_failed: "Engine failed",
+  carrier_lost: "Connection lost",
+  protocol_error: "Protocol error",
+  never_connected: "Never connected",
+  machine: "Answering machine",
+  shutdown: "Bridge was stopped",
+  internal_error: "Internal error",
+  interrupted: "Interrupted",
+};
+
+const ASKED: Readonly<Record<string, string>> = {
+  transfer: "to be put through",
+  hangup: "to end the call",
+  never_call: "never to be called again",
+};
+
+const ASKERS: Readonly<Record<string, string>> = {
+  caller: "The caller asked",
+  gate: "The gate asked",
+  key: "A key was pressed",
+  operator: "An operator asked",
+};
+
+function note(record: OtherRecord): string {
+  switch (record.type) {
+    case "digit":
+      return record.digit ? `Key ${record.digit} pressed` : "A key was pressed";
+    case "recording":
+      return record.state === "began" ? "The recording began" : "The caller refused: the recording was deleted";
+    case "asked":
+      return `${ASKERS[record.by] ?? record.by} ${ASKED[record.what] ?? record.what}`;
+    case "person":
+      return `Person: ${record.status}`;
+    case "problem":
+      return record.what;
+    case "ended":
+      return `${HOW[record.how] ?? record.how}${record.reason ? `: ${record.reason}` : ""}`;
+    default:
+      return record.type;
+  }
+}
+
 export const calls = {
   title: "Calls",
+  conversation: "Conversation",
+  speakers: { caller: "Caller", agent: "Agent" },
+  unheard: "Not heard",
+  unheardWhy: { caller_spoke: "the caller spoke", gate: "taken back by the gate", call_ended: "the call ended" },
+  gate: "Topic gate",
+  actions: { refuse: "Refused", redirect: "Redirected", transfer: "Put through", hangup: "Hung up" },
+  verdict: (topic: string, phrase: string, speaker: Speaker) =>
+    `Topic “${topic}”${phrase ? `, phrase “${phrase}”` : ""}, ${speaker === "caller" ? "in the caller’s question" : "in the agent’s words"}`,
+  withheld: "Withheld",
+  heardOfIt: "Heard of it",
+  how: HOW,
+  note,
 };

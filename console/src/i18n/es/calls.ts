@@ -1,5 +1,77 @@
+import type { OtherRecord } from "../../call/records";
 import type { Texts } from "../en";
+
+const HOW: Readonly<Record<string, string>> = {
+  caller_hung_up: "Colgó quien llamaba",
+  agent_goodbye: "El agente se despidió",
+  operator_hangup: "Terminada desde fuera",
+  gate_hangup: "Terminada por el filtro",
+  transfer: "Pasada a una persona",
+  idle: "Nadie hablaba",
+  too_long: "Demasiado larga",
+  engine_full: "Todas las líneas ocupadas",
+  sent_elsewhere: "Enviada a otro sitio",
+  too_many_calls: "Demasiadas de este número",
+  engine_failed: "Falló el motor",
+  carrier_lost: "Conexión perdida",
+  protocol_error: "Error de protocolo",
+  never_connected: "Nunca conectó",
+  machine: "Contestador",
+  shutdown: "Se detuvo el puente",
+  internal_error: "Error interno",
+  interrupted: "Interrumpida",
+};
+
+const ASKED: Readonly<Record<string, string>> = {
+  transfer: "pasar la llamada",
+  hangup: "terminar la llamada",
+  never_call: "que no se vuelva a llamar",
+};
+
+const ASKERS: Readonly<Record<string, string>> = {
+  caller: "Quien llama pidió",
+  gate: "El filtro pidió",
+  key: "Con una tecla se pidió",
+  operator: "Un operador pidió",
+};
+
+function note(record: OtherRecord): string {
+  switch (record.type) {
+    case "digit":
+      return record.digit ? `Tecla ${record.digit} pulsada` : "Se pulsó una tecla";
+    case "recording":
+      return record.state === "began"
+        ? "Empezó la grabación"
+        : "Quien llama no quiso ser grabado: la grabación se borró";
+    case "asked":
+      return `${ASKERS[record.by] ?? record.by} ${ASKED[record.what] ?? record.what}`;
+    case "person":
+      return `Persona: ${record.status}`;
+    case "problem":
+      return record.what;
+    case "ended":
+      return `${HOW[record.how] ?? record.how}${record.reason ? `: ${record.reason}` : ""}`;
+    default:
+      return record.type;
+  }
+}
 
 export const calls: Texts["calls"] = {
   title: "Llamadas",
+  conversation: "Conversación",
+  speakers: { caller: "Quien llama", agent: "Agente" },
+  unheard: "No se oyó",
+  unheardWhy: {
+    caller_spoke: "habló quien llamaba",
+    gate: "lo retiró el filtro",
+    call_ended: "terminó la llamada",
+  },
+  gate: "Filtro de temas",
+  actions: { refuse: "Rechazado", redirect: "Desviado", transfer: "Pasada a una persona", hangup: "Colgada" },
+  verdict: (topic, phrase, speaker) =>
+    `Tema «${topic}»${phrase ? `, frase «${phrase}»` : ""}, ${speaker === "caller" ? "en la pregunta de quien llama" : "en las palabras del agente"}`,
+  withheld: "No se dijo",
+  heardOfIt: "Se llegó a oír",
+  how: HOW,
+  note,
 };

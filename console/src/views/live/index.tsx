@@ -1,12 +1,82 @@
+import "./live.css";
+import { useEffect, useState } from "preact/hooks";
+import { useScope } from "../../api/session";
 import { useTexts } from "../../i18n";
+import { useStore } from "../../lib/store";
+import { Button } from "../../ui/Button";
+import { Notice } from "../../ui/Notice";
 import { Page, Waiting } from "../../ui/Page";
+import { Pill } from "../../ui/Pill";
+import { announce } from "../../ui/Toasts";
 import type { ViewProps } from "..";
+import { CallList } from "./CallList";
+import { CallPanel } from "./CallPanel";
+import { FirstCall } from "./FirstCall";
+import { house, lastVerdict, watchHouse } from "./house";
+import { PlaceCall } from "./PlaceCall";
 
-export default function Live(_: ViewProps) {
-  const t = useTexts().live;
+/** Calls that go on: `#/live`, and one of them in full: `#/live/ID`. */
+export default function Live({ rest }: ViewProps) {
+  const texts = useTexts();
+  const t = texts.live;
+  const { link, message, state } = useStore(house);
+  const mayCall = useScope("calls:control");
+  const [calling, setCalling] = useState(false);
+  useEffect(() => {
+    const abort = new AbortController();
+    watchHouse(abort.signal);
+    return () => abort.abort();
+  }, []);
+  const verdict = useStore(lastVerdict);
+  useEffect(() => {
+    if (verdict) announce(t.verdictSaid(verdict.verdict.topic, texts.calls.actions[verdict.verdict.action]));
+  }, [verdict]);
+
+  const chosen = rest[0] ?? "";
+  const shown = chosen || state?.calls[0]?.call_id || "";
   return (
-    <Page title={t.title}>
-      <Waiting />
+    <Page
+      title={t.title}
+      lead={state && <HouseLine />}
+      actions={
+        mayCall && (
+          <Button icon="phone" onClick={() => setCalling(true)}>
+            {t.call}
+          </Button>
+        )
+      }
+    >
+      <div class="stack">
+        {link === "waiting" && <Notice kind="warn">{message || t.reconnecting}</Notice>}
+        {link === "denied" && <Notice kind="danger">{message || t.denied}</Notice>}
+        {!state && (link === "connecting" || link === "open") && <Waiting />}
+        {state && !state.calls.length && !state.waiting.length && !chosen && <FirstCall />}
+        {state && (state.calls.length > 0 || state.waiting.length > 0 || chosen) && (
+          <div class={chosen ? "live-split chosen" : "live-split"}>
+            <CallList state={state} shown={shown} />
+            <section class="live-panel" aria-label={texts.calls.conversation}>
+              {shown ? <CallPanel key={shown} callId={shown} /> : <p class="card muted">{t.choose}</p>}
+            </section>
+          </div>
+        )}
+      </div>
+      {calling && <PlaceCall onClose={() => setCalling(false)} />}
     </Page>
+  );
+}
+
+/** How full the house is, and what answers. */
+function HouseLine() {
+  const t = useTexts().live;
+  const { state } = useStore(house);
+  if (!state) return null;
+  const { capacity, free, engine, engine_state } = state;
+  return (
+    <span class="row">
+      <span>{t.lines(Math.max(0, capacity - free), capacity)}</span>
+      <Pill tone={engine_state === "ready" ? "good" : "warn"} dot>
+        {t.engine(engine)}: {t.engineStates[engine_state] ?? engine_state}
+      </Pill>
+    </span>
   );
 }

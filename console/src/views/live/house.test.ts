@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { glimpse, loudness } from "./house";
+
+test("what an agent says piece by piece runs on until the caller speaks", () => {
+  let seen = glimpse(undefined, { type: "agent_said", text: " Good", turn: 1, start_ms: 0, end_ms: 1 });
+  seen = glimpse(seen, { type: "agent_said", text: " day.", turn: 1, start_ms: 1, end_ms: 2 });
+  expect(seen.text).toBe("Good day.");
+  seen = glimpse(seen, { type: "caller_said", text: "Hello?", start_ms: 3, end_ms: 4 });
+  expect(seen).toEqual({ speaker: "caller", text: "Hello?", verdicts: 0 });
+});
+
+test("verdicts are counted and leave the words alone", () => {
+  const verdict = { type: "verdict", phrase: "x", topic: "y", speaker: "agent", action: "refuse", at_ms: 1 } as const;
+  expect(glimpse({ speaker: "agent", text: "Well", verdicts: 1 }, verdict)).toEqual({
+    speaker: "agent",
+    text: "Well",
+    verdicts: 2,
+  });
+});
+
+test("a meter is empty at -60 dBFS and full at 0", () => {
+  expect([loudness(-90), loudness(-60), loudness(-30), loudness(0), loudness(undefined)]).toEqual([0, 0, 0.5, 1, 0]);
+});
