@@ -17,13 +17,8 @@ interface Given {
 export function Conversation({ records, live }: Given) {
   const t = useTexts().calls;
   const lines = useMemo(() => conversation(records), [records]);
-  return (
-    <ol
-      class="talk"
-      role={live ? "log" : undefined}
-      aria-live={live ? "polite" : undefined}
-      aria-label={t.conversation}
-    >
+  const list = (
+    <ol class="talk" aria-label={t.conversation}>
       {lines.map((line) => (
         <li key={line.key} class={lineClass(line)}>
           <LineTime line={line} />
@@ -31,6 +26,13 @@ export function Conversation({ records, live }: Given) {
         </li>
       ))}
     </ol>
+  );
+  return live ? (
+    <div role="log" aria-live="polite">
+      {list}
+    </div>
+  ) : (
+    list
   );
 }
 

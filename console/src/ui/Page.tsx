@@ -66,7 +66,7 @@ export function Empty({ icon, title, children }: { icon: IconName; title: string
 export function Waiting() {
   const t = useTexts().shell;
   return (
-    <div class="waiting" role="status">
+    <div class="waiting" role="status" aria-busy="true">
       <span class="spinner" />
       {t.loading}
     </div>

@@ -7,6 +7,7 @@ export const live = {
   connected: "Connected",
   reconnecting: "Connection lost. Trying again…",
   denied: "This page gets no news of calls.",
+  followed: "The call that is followed",
   callsGoingOn: "Calls going on",
   onHold: "On hold",
   holdPlace: (place: number) => `No. ${place}`,

@@ -9,6 +9,7 @@ export const live: Texts["live"] = {
   connected: "Conectado",
   reconnecting: "Conexión perdida. Reintentando…",
   denied: "Esta página no recibe noticias de las llamadas.",
+  followed: "La llamada que se sigue",
   callsGoingOn: "Llamadas en curso",
   onHold: "En espera",
   holdPlace: (place) => `N.º ${place}`,

@@ -62,7 +62,7 @@ function CallCard({ call, current }: { call: LiveCall; current: boolean }) {
   const party = useParty(call);
   return (
     <a class="card live-card" href={href(["live", call.call_id])} aria-current={current ? "true" : undefined}>
-      <span class="row spread">
+      <span class="live-top">
         <strong class="truncate">{call.business || call.persona}</strong>
         <span class="num muted">{clock(seconds)}</span>
       </span>

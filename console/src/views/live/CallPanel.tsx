@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, wordsFor } from "../../api/errors";
+import type { ApiError } from "../../api/errors";
 import { useScope } from "../../api/session";
-import { readEvents } from "../../api/sse";
+import { followEvents, type StreamState } from "../../api/sse";
 import { listenIn } from "../../audio/listen";
 import { Conversation } from "../../call/Conversation";
 import type { TranscriptRecord } from "../../call/records";
@@ -59,22 +59,27 @@ function useRecords(callId: string) {
   const [state, setState] = useState({ records: [] as TranscriptRecord[], over: false, missing: false, error: "" });
   useEffect(() => {
     const abort = new AbortController();
-    const add = (data: string) => {
+    let over = false;
+    const take = (data: string) => {
       const record = JSON.parse(data) as TranscriptRecord;
-      setState((now) => ({ ...now, records: [...now.records, record] }));
+      over ||= record.type === "ended";
+      setState((now) => ({ ...now, records: [...now.records, record], over }));
     };
-    const read = () =>
-      readEvents(`v1/calls/${encodeURIComponent(callId)}/events`, (event) => add(event.data), {
-        signal: abort.signal,
-        onOpen: () => setState((now) => ({ ...now, records: [], error: "" })), // it begins with all there are
-      });
-    read().then(
-      () => setState((now) => ({ ...now, over: true })),
-      (error: unknown) => {
-        if (abort.signal.aborted) return;
-        if (error instanceof ApiError && error.status === 404) setState((now) => ({ ...now, missing: true }));
-        else setState((now) => ({ ...now, error: wordsFor(error) }));
-      },
+    const changed = (link: StreamState, error?: ApiError) => {
+      if (link === "open") setState((now) => ({ ...now, records: [], error: "" })); // it begins with all there are
+      if (link === "waiting" && over) abort.abort(); // the call was over, and so its stream
+      if (link === "denied" && error)
+        setState((now) => ({
+          ...now,
+          missing: error.status === 404,
+          error: error.status === 404 ? "" : error.message,
+        }));
+    };
+    void followEvents(
+      `v1/calls/${encodeURIComponent(callId)}/events`,
+      (event) => take(event.data),
+      changed,
+      abort.signal,
     );
     return () => abort.abort();
   }, [callId]);

@@ -7,7 +7,7 @@ export function Meters({ callId, tall }: { callId: string; tall?: boolean }) {
   const t = useTexts();
   const now = useStore(levels, (all) => all[callId]);
   return (
-    <span class={tall ? "meters tall" : "meters"}>
+    <span class={tall ? "meters tall" : "meters"} aria-hidden={tall ? undefined : "true"}>
       <Meter
         side="caller"
         label={t.live.levelCaller}
@@ -43,6 +43,7 @@ function Meter({ side, label, word, share, tall }: MeterProps) {
           {word}
         </span>
       )}
+      {/* biome-ignore lint/a11y/useSemanticElements: the inside of <meter> cannot be styled in every browser */}
       <span class="meter" role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent}>
         <span style={{ transform: `scaleX(${share})` }} />
       </span>

@@ -54,7 +54,7 @@ export default function Live({ rest }: ViewProps) {
         {state && (state.calls.length > 0 || state.waiting.length > 0 || chosen) && (
           <div class={chosen ? "live-split chosen" : "live-split"}>
             <CallList state={state} shown={shown} />
-            <section class="live-panel" aria-label={texts.calls.conversation}>
+            <section class="live-panel" aria-label={t.followed}>
               {shown ? <CallPanel key={shown} callId={shown} /> : <p class="card muted">{t.choose}</p>}
             </section>
           </div>

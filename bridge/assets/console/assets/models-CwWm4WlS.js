@@ -1,1 +1,0 @@
-import{l as e,m as t,n,r}from"./Page-Dj6uKHnS.js";function i(i){let a=t().models;return e(n,{title:a.title,children:e(r,{})})}export{i as default};
