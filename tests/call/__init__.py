@@ -1,0 +1,1 @@
+"""One call, on a clock that the test turns."""
