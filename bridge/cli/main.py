@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "webhook": "webhook:app",
     "keys": "keys:app",
     "console": "keys:console",
+    "api": "api:describe_api",
     "gate": "gate:app",
     "bench": "bench:app",
     "model": "model:app",

@@ -25,9 +25,9 @@ from bridge.facts.settings import Settings
 from bridge.server.afterwards import Afterwards
 from bridge.server.api.calls import calls_routes
 from bridge.server.api.control import control_routes
-from bridge.server.api.description import DESCRIPTION
 from bridge.server.api.house import House
 from bridge.server.api.machine_room import machine_room_routes
+from bridge.server.api.openapi import describe
 from bridge.server.api.operation import operation_routes
 from bridge.server.api.router import mount
 from bridge.server.api.session import session_routes
@@ -117,7 +117,8 @@ class Server:
         self._unfit: EngineError | None = None
 
     def _app(self) -> ASGIApp:
-        app = FastAPI(title="callbridge", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None)
+        app = self.api = FastAPI(version=__version__, docs_url=None, redoc_url=None)
+        describe(app, self.public_url)
         token = self.settings.twilio_auth_token
         signatures = Signatures(token.get_secret_value() if token else None, self.public_url)
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
@@ -221,12 +222,16 @@ class Server:
             room.cancel()
             self.engine.stop()
             await asyncio.gather(engine, watch, room, return_exceptions=True)
-            self.house.close()
-            self.journal.close(JOURNAL_SECONDS)
-            self.store.close()
-            self.do_not_call.close()
-            self.access.close()
-            self.socket.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close what the making of the server has opened; `serve` does so at its end."""
+        self.house.close()
+        self.journal.close(JOURNAL_SECONDS)
+        self.store.close()
+        self.do_not_call.close()
+        self.access.close()
+        self.socket.close()
 
     async def _watch_personas(self) -> None:
         await self.engine.ready()

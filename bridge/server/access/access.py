@@ -87,7 +87,6 @@ class Access:
         self.public_url = public_url
         self._api_key = api_key
         self._loopback_without_key = loopback_without_key
-        self._required: dict[Callable[..., object], Scope] = {}
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -110,7 +109,6 @@ class Access:
             except DeniedError as error:
                 raise HTTPException(error.status, error.detail, error.headers) from None
 
-        self._required[holds] = scope
         return holds
 
     async def known(
@@ -124,10 +122,6 @@ class Access:
             return await self.holder(request)
         except DeniedError as error:
             raise HTTPException(error.status, error.detail, error.headers) from None
-
-    def scope_of(self, dependency: Callable[..., object] | None) -> Scope | None:
-        """What a dependency asks for that `requires` made; None for any other."""
-        return self._required.get(dependency) if dependency else None
 
     async def admit(self, socket: WebSocket, scope: Scope) -> Holder | None:
         """Who opens this socket; None if it has been denied, for which the upgrade is answered as HTTP is.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Depends, HTTPException
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from bridge.persona.schema import Closed, Line, PhoneNumber
 from bridge.server.access.access import Access
@@ -26,26 +26,58 @@ class NewCall(Closed):
     to: PhoneNumber = Field(description="Whom to call, in E.164 form.", examples=["+12025550143"])
     persona: str = Field(description="The persona that calls; it needs a group `outbound`.", examples=["bakery"])
     caller_id: PhoneNumber | None = Field(
-        default=None, description="The number that they see, one of the account's. Default: the persona's."
+        default=None,
+        description="The number that they see, one of the account's. Default: the persona's.",
+        examples=["+12025550111"],
     )
-    record: bool | None = Field(default=None, description="Whether the call is recorded. Default: RECORD.")
+    record: bool | None = Field(
+        default=None, description="Whether the call is recorded. Default: RECORD.", examples=[True]
+    )
     trunk: str | None = Field(
-        default=None, pattern=TRUNK, description="The SIP trunk of sip.yaml to call by. Default: Twilio calls."
+        default=None,
+        pattern=TRUNK,
+        description="The SIP trunk of sip.yaml to call by. Default: Twilio calls.",
+        examples=[None],
     )
 
 
 class TransferOrder(Closed):
     """Whom to put the caller through to, and what to say before."""
 
-    to: PhoneNumber | None = Field(default=None, description="In E.164 form. Default: the persona's `transfer`.")
-    say: Line | None = Field(default=None, description="Default: the persona's `transfer_say`.")
+    to: PhoneNumber | None = Field(
+        default=None, description="In E.164 form. Default: the persona's `transfer`.", examples=["+12025550112"]
+    )
+    say: Line | None = Field(
+        default=None, description="Default: the persona's `transfer_say`.", examples=["One moment, please."]
+    )
 
 
 class HangUpOrder(Closed):
     """How to end a call."""
 
-    say: Line | None = Field(default=None, description="Spoken before. Default: the persona's `limits.goodbye`.")
-    now: bool = Field(default=False, description="End the call at once, without a word.")
+    say: Line | None = Field(
+        default=None, description="Spoken before. Default: the persona's `limits.goodbye`.", examples=["Goodbye!"]
+    )
+    now: bool = Field(default=False, description="End the call at once, without a word.", examples=[False])
+
+
+class PlacedCall(BaseModel):
+    """A call that the carrier has taken the order for."""
+
+    call_id: str = Field(examples=["57f1eb151d4c7451"])
+    persona: str = Field(examples=["bakery"])
+    from_number: str = Field(serialization_alias="from", examples=["+12025550111"])
+    to: str = Field(examples=["+12025550143"])
+
+
+class Asked(BaseModel):
+    """What was asked of a call in progress."""
+
+    call_id: str = Field(examples=["57f1eb151d4c7451"])
+    asked: Literal["transfer", "hangup"]
+
+
+_ENDING: Final[dict[int | str, dict[str, Any]]] = {409: {"description": "The call is ending already."}}
 
 
 def control_routes(switchboard: Switchboard, calls: TwilioCalls, calls_out: CallsOut, access: Access) -> APIRouter:
@@ -58,8 +90,18 @@ def control_routes(switchboard: Switchboard, calls: TwilioCalls, calls_out: Call
             raise HTTPException(404, "there is no such call in progress")
         return live
 
-    @router.post("/calls", status_code=201, summary="Call somebody")
-    async def place(call: NewCall) -> dict[str, Any]:
+    @router.post(
+        "/calls",
+        status_code=201,
+        summary="Call somebody",
+        responses={
+            403: {"description": "The key, the do-not-call list, or the persona's hours forbid it."},
+            404: {"description": "There is no such persona."},
+            409: {"description": "There is no free slot."},
+            502: {"description": "The carrier does not take the order."},
+        },
+    )
+    async def place(call: NewCall) -> PlacedCall:
         """The answer comes when Twilio or Asterisk has taken the order, not when somebody answers: see the record.
 
         403: the do-not-call list, the persona's hours, or a persona that calls nobody; 409: no free slot.
@@ -68,10 +110,17 @@ def control_routes(switchboard: Switchboard, calls: TwilioCalls, calls_out: Call
             ticket = await calls_out.place(CallOrder(call.persona, call.to, call.caller_id, call.record, call.trunk))
         except CallRefusedError as error:
             raise HTTPException(STATUS[error.why], str(error)) from None
-        return {"call_id": ticket.call_id, "persona": ticket.persona.name, "from": ticket.from_number, "to": call.to}
+        return PlacedCall(
+            call_id=ticket.call_id, persona=ticket.persona.name, from_number=ticket.from_number, to=call.to
+        )
 
-    @router.post("/calls/{call_id}/transfer", status_code=202, summary="Put the caller through to a person")
-    async def transfer(call_id: str, order: TransferOrder | None = None) -> dict[str, Any]:
+    @router.post(
+        "/calls/{call_id}/transfer",
+        status_code=202,
+        summary="Put the caller through to a person",
+        responses=_ENDING,
+    )
+    async def transfer(call_id: str, order: TransferOrder | None = None) -> Asked:
         """The agent says so first. The answer comes at once; what became of it stands in the call's record."""
         order = order or TransferOrder()
         live = call_in_progress(call_id)
@@ -79,10 +128,15 @@ def control_routes(switchboard: Switchboard, calls: TwilioCalls, calls_out: Call
             raise HTTPException(409, "the persona has no transfer number; name one in `to`")
         if live.session is None or not live.session.ask("transfer", "operator", say=order.say, person=order.to or ""):
             raise HTTPException(409, "the caller is being put through, or the call is ending already")
-        return {"call_id": call_id, "asked": "transfer"}
+        return Asked(call_id=call_id, asked="transfer")
 
-    @router.post("/calls/{call_id}/hangup", status_code=202, summary="End a call")
-    async def hang_up(call_id: str, order: HangUpOrder | None = None) -> dict[str, Any]:
+    @router.post(
+        "/calls/{call_id}/hangup",
+        status_code=202,
+        summary="End a call",
+        responses=_ENDING | {502: {"description": "The carrier does not hang up."}},
+    )
+    async def hang_up(call_id: str, order: HangUpOrder | None = None) -> Asked:
         """The agent says goodbye first. A caller who is with a person is hung up on at once."""
         order = order or HangUpOrder()
         live = call_in_progress(call_id)
@@ -92,7 +146,7 @@ def control_routes(switchboard: Switchboard, calls: TwilioCalls, calls_out: Call
             live.session.stop("operator_hangup", "it was asked for from outside")
         elif not live.session.ask("hangup", "operator", say=order.say):
             raise HTTPException(409, "the call is ending already; `now` ends it at once")
-        return {"call_id": call_id, "asked": "hangup"}
+        return Asked(call_id=call_id, asked="hangup")
 
     async def _end_away(live: LiveCall) -> None:
         try:

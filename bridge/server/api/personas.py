@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse
 
 from bridge.facts.errors import EngineError, PersonaError
 from bridge.persona.load import Report
@@ -158,7 +158,7 @@ def persona_routes(work: PersonaDesk, access: Access) -> APIRouter:
         f"/personas/{TEMPLATE}",
         summary="A persona to start from",
         dependencies=[may_read],
-        response_class=PlainTextResponse,
+        response_class=Response,
         responses={200: {"content": {"text/yaml": {"example": "name: bakery\n…"}}}},
     )
     async def new_template(

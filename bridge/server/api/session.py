@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,6 +24,8 @@ Secret = Annotated[str, Field(min_length=1, max_length=MAX_SECRET)]
 
 class Credentials(Closed):
     """One of the two ways to begin a session."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"key": "cb_1f0a9c3e_…"}]})
 
     key: Secret | None = Field(default=None, description="A key, as for `Authorization: Bearer`.")
     token: Secret | None = Field(default=None, description="What stands behind `#token=` in the console's link.")
@@ -61,7 +63,15 @@ def session_routes(access: Access) -> APIRouter:
             name=holder.name, scopes=sorted(holder.scopes), version=__version__, public_url=access.public_url
         )
 
-    @router.post("/session", summary="Begin a session", responses={401: {"description": "The key or token is none."}})
+    @router.post(
+        "/session",
+        summary="Begin a session",
+        responses={
+            401: {"description": "The key or token does not work."},
+            403: {"description": "Another page than the console sent this."},
+            429: {"description": "Too many wrong keys came from this address."},
+        },
+    )
     async def begin(given: Credentials, request: Request, response: Response) -> SessionInfo:
         """The answer sets a cookie that only this server's own pages can use. It ends with its key.
 
