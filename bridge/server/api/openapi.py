@@ -173,5 +173,10 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any], depth: int = _DE
     if schema.get("type") in ("boolean", "null"):
         return False if schema["type"] == "boolean" else None
     if "properties" in schema:
-        return {name: example_of(field, schemas, depth - 1) for name, field in schema["properties"].items()}
+        fields = {name: field for name, field in schema["properties"].items() if not _is_file(field)}
+        return {name: example_of(field, schemas, depth - 1) for name, field in fields.items()}
     raise LookupError("a field without an example")
+
+
+def _is_file(schema: dict[str, Any]) -> bool:
+    return schema.get("type") == "string" and ("contentMediaType" in schema or schema.get("format") == "binary")

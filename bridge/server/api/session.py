@@ -70,6 +70,7 @@ def session_routes(access: Access) -> APIRouter:
             401: {"description": "The key or token does not work."},
             403: {"description": "Another page than the console sent this."},
             429: {"description": "Too many wrong keys came from this address."},
+            503: {"description": "The keys cannot be read at the moment."},
         },
     )
     async def begin(given: Credentials, request: Request, response: Response) -> SessionInfo:
