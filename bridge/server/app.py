@@ -32,6 +32,7 @@ from bridge.server.api.operation import operation_routes
 from bridge.server.api.router import mount
 from bridge.server.api.session import session_routes
 from bridge.server.apologies import apology
+from bridge.server.browser.routes import phone_routes
 from bridge.server.call_queue import CallQueue
 from bridge.server.calls_out import CallsOut
 from bridge.server.console import console_files, console_routes
@@ -145,6 +146,7 @@ class Server:
                 session_routes(self.access),
                 *self.house.routes(self.access),
                 *machine_room_routes(self.room, self.switchboard, self.access),
+                phone_routes(self.switchboard, self.book, self.access, record=self.settings.record),
             ],
         )
         app.include_router(console_routes(console_files()))

@@ -1,0 +1,1 @@
+"""The phone in the browser, and those who watch and listen."""
