@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { type Conversation, EMPTY, type Line, MAX_LINES, withClear, withRecord, withText } from "./conversation";
+import {
+  type Conversation,
+  EMPTY,
+  highlighted,
+  type Line,
+  MAX_LINES,
+  withClear,
+  withRecord,
+  withText,
+} from "./conversation";
 import type { CallRecord } from "./protocol";
 
 function said(text: string, turn: number, start: number): CallRecord {
@@ -68,4 +77,15 @@ test("keys of lines never repeat, and lines are bounded", () => {
   }
   expect(talk.lines).toHaveLength(MAX_LINES);
   expect(new Set(talk.lines.map((line) => line.key)).size).toBe(MAX_LINES);
+});
+
+test("the gate's phrases are marked in what was said, as whole words", () => {
+  expect(highlighted("Can I take Antibiotics now?", ["antibiotic*"])).toEqual([
+    ["Can I take ", false],
+    ["Antibiotics", true],
+    [" now?", false],
+  ]);
+  expect(highlighted("An aspirins (sic) person", ["aspirin", "a (b"])).toEqual([["An aspirins (sic) person", false]]);
+  expect(highlighted("pain  medication", ["pain medication", ""])).toEqual([["pain  medication", true]]);
+  expect(highlighted("hello", [])).toEqual([["hello", false]]);
 });

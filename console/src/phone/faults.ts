@@ -43,6 +43,7 @@ export function socketFault(code: number, opened: boolean): Fault {
     case 4403:
       return "forbidden";
     case 4404:
+    case 4422:
       return "noPersona";
     case 4429:
       return "full";

@@ -1,12 +1,9 @@
-import { useTexts } from "../../i18n";
-import { Page, Waiting } from "../../ui/Page";
+import "./personas.css";
 import type { ViewProps } from "..";
+import { Editor } from "./Editor";
+import { List } from "./List";
 
-export default function Personas(_: ViewProps) {
-  const t = useTexts().personas;
-  return (
-    <Page title={t.title}>
-      <Waiting />
-    </Page>
-  );
+export default function Personas({ rest }: ViewProps) {
+  const name = rest[0];
+  return name ? <Editor key={name} name={name} /> : <List />;
 }

@@ -1,1 +1,0 @@
-import{l as e,m as t,n,r}from"./Page-pqUt9b_9.js";function i(i){let a=t().phone;return e(n,{title:a.title,children:e(r,{})})}export{i as default};
