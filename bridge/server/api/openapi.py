@@ -92,6 +92,9 @@ def complete(document: dict[str, Any]) -> None:
             if name in ("type", "loc", "msg")
         }
         schemas["HTTPValidationError"]["example"] = {"detail": [MALFORMED]}
+    for schema in schemas.values():
+        if "properties" in schema and "examples" in schema:
+            schema["examples"] = [_with_nulls(example, schema, schemas) for example in schema["examples"]]
     for path, _, operation in operations(document):
         _add_refusals(path, operation)
         _tell_scope(operation)
@@ -176,6 +179,25 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any], depth: int = _DE
         fields = {name: field for name, field in schema["properties"].items() if not _is_file(field)}
         return {name: example_of(field, schemas, depth - 1) for name, field in fields.items()}
     raise LookupError("a field without an example")
+
+
+def _with_nulls(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    """An example with the fields that are null in it, which FastAPI leaves out."""
+    for choice in schema.get("anyOf", [schema]):
+        found = schemas[choice["$ref"].rpartition("/")[2]] if "$ref" in choice else choice
+        if isinstance(example, list) and "items" in found:
+            return [_with_nulls(each, found["items"], schemas) for each in example]
+        if isinstance(example, dict) and "properties" in found:
+            there = {
+                name: field for name, field in found["properties"].items() if name in example or _may_be_null(field)
+            }
+            known = {name: _with_nulls(example.get(name), field, schemas) for name, field in there.items()}
+            return known | {name: value for name, value in example.items() if name not in known}
+    return example
+
+
+def _may_be_null(schema: dict[str, Any]) -> bool:
+    return {"type": "null"} in schema.get("anyOf", ())
 
 
 def _is_file(schema: dict[str, Any]) -> bool:

@@ -106,6 +106,11 @@ def test_an_example_is_put_together_from_those_of_the_fields():
         example_of({"type": "object", "properties": {"silent": {"type": "string"}}}, {})
 
 
+def test_what_is_null_in_an_example_is_shown_as_null(document):
+    [example] = document["components"]["schemas"]["DownloadProgress"]["examples"]
+    assert example["error"] is None
+
+
 async def test_a_server_tells_the_same_as_the_command(serve, http, document):
     async with serve(public_url="https://bridge.example.com/phone") as server:
         told = (await http.get(f"{server.local_url}/openapi.json")).json()
