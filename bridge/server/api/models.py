@@ -159,7 +159,8 @@ def models_routes(room: MachineRoom, access: Access) -> APIRouter:
         summary="The progress of a download (server-sent events)",
         dependencies=[may_read],
         response_class=StreamingResponse,
-        responses=stream | refusals(_404="there is no such model, or no download of it has been begun"),
+        responses=stream
+        | refusals(_404="there is no such model, or no download of it has been begun", _409="it cannot be downloaded"),
     )
     async def progress(name: str) -> Response:
         """Up to its end; what became of the last one, if none goes on. A comment comes where nothing moves for 15 s."""

@@ -35,6 +35,7 @@ TAGS: Final = {
 """What routes are about, in the order in which they are shown."""
 
 REFUSALS: Final = {
+    400: ("The body cannot be read.", "There was an error parsing the body"),
     401: ("No key was shown, or it does not work.", "this key does not work"),
     403: ("The key is not good for this.", "this key is not good for calls:read"),
     404: ("There is nothing of that name.", "there is no such call"),
@@ -92,6 +93,8 @@ def complete(document: dict[str, Any]) -> None:
             if name in ("type", "loc", "msg")
         }
         schemas["HTTPValidationError"]["example"] = {"detail": [MALFORMED]}
+        detail = schemas["HTTPValidationError"]["properties"]["detail"]
+        schemas["HTTPValidationError"]["properties"]["detail"] = {"anyOf": [detail, {"type": "string"}]}
     for schema in schemas.values():
         if "properties" in schema and "examples" in schema:
             schema["examples"] = [_with_nulls(example, schema, schemas) for example in schema["examples"]]
@@ -107,7 +110,7 @@ def _add_refusals(path: str, operation: dict[str, Any]) -> None:
     if "{" in path:
         statuses.append(404)
     if "requestBody" in operation:
-        statuses.append(413)
+        statuses += [400, 413]
     responses = operation["responses"]
     for status in statuses:
         words, example = REFUSALS[status]
@@ -119,10 +122,18 @@ def _add_refusals(path: str, operation: dict[str, Any]) -> None:
     for status, said in responses.items():
         if status == "429":
             said["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-        if int(status) >= 400 and "content" not in said:
+        if status == "422":  # of its own, or FastAPI's where a name or a field is not of its form
+            said["content"]["application/json"]["schema"] = _or_malformed(said)
+        elif int(status) >= 400 and "content" not in said:
             schema = {"$ref": "#/components/schemas/Refusal"}
             said["content"] = {"application/json": {"schema": schema, "example": {"detail": said["description"]}}}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _or_malformed(said: dict[str, Any]) -> dict[str, Any]:
+    malformed = {"$ref": "#/components/schemas/HTTPValidationError"}
+    own = said.setdefault("content", {}).setdefault("application/json", {}).get("schema", malformed)
+    return malformed if own == malformed else {"anyOf": [own, malformed]}
 
 
 def _tell_scope(operation: dict[str, Any]) -> None:

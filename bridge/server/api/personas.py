@@ -233,7 +233,13 @@ def persona_routes(work: PersonaDesk, access: Access) -> APIRouter:
         response.headers["ETag"] = detail.etag
         return detail
 
-    @router.delete("/personas/{name}", status_code=204, summary="Delete a persona", dependencies=[may_write])
+    @router.delete(
+        "/personas/{name}",
+        status_code=204,
+        summary="Delete a persona",
+        dependencies=[may_write],
+        responses=_ABSENT | _TOUCHY,
+    )
     async def delete(name: str, if_match: Annotated[str | None, Header()] = None) -> None:
         """It answers no more calls; those in progress go on. Its last version stays as NAME.yaml.bak."""
         with _told():
