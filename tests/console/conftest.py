@@ -106,10 +106,16 @@ def watch(console):
             console.foreign.append(request.url)
 
     def wrote(message):
-        if message.type in ("error", "warning"):
+        # What was refused is noted below, with its address.
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
             console.complaints.append(message.text)
+
+    def answered(response):
+        if response.status >= 400:
+            console.complaints.append(f"{response.status} {response.request.method} {response.url}")
 
     console.page.on("request", asked)
     console.page.on("websocket", lambda socket: asked(socket))
+    console.page.on("response", answered)
     console.page.on("console", wrote)
     console.page.on("pageerror", lambda error: console.complaints.append(str(error)))
