@@ -1,5 +1,11 @@
 import { language } from "../i18n";
 
+/** The reader's language as their browser has it, which also says how dates are written: en-GB, not just en. */
+function locale(): string {
+  const wanted = typeof navigator === "undefined" ? [] : navigator.languages;
+  return wanted.find((tag) => tag.toLowerCase().startsWith(language.get())) ?? language.get();
+}
+
 /** 75.4 → "1:15"; 3671 → "1:01:11". */
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
@@ -13,7 +19,7 @@ export function moment(iso: string): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return iso;
   const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
-  return new Intl.DateTimeFormat(language.get(), {
+  return new Intl.DateTimeFormat(locale(), {
     day: "numeric",
     month: "short",
     hour: "2-digit",
@@ -23,7 +29,7 @@ export function moment(iso: string): string {
 }
 
 export function number(value: number, digits = 0): string {
-  return new Intl.NumberFormat(language.get(), { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
 }
 
 /** 17179869184 → "17.2 GB": powers of a thousand, as disks are sold. */

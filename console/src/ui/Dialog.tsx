@@ -58,7 +58,7 @@ export interface Question {
   act: string;
   danger?: boolean;
   /** What is done on yes; while it is under way the dialog stays, and so it does when it fails. */
-  then: () => Promise<unknown>;
+  run: () => Promise<unknown>;
 }
 
 const asked = store<Question | null>(null);
@@ -83,7 +83,7 @@ function Asked({ question }: { question: Question }) {
     setBusy(true);
     setError("");
     try {
-      await question.then();
+      await question.run();
       close();
     } catch (thrown) {
       setError(wordsFor(thrown));

@@ -14,13 +14,13 @@ interface Given {
   /** What is wrong with what was typed; asked when the button is pressed. */
   check?: () => string;
   /** Does it. The dialog closes when it is done, and stays, with the reason, when it fails. */
-  then: () => Promise<unknown>;
+  run: () => Promise<unknown>;
   onClose: () => void;
   children: ComponentChildren;
 }
 
 /** A dialog with fields and one thing to do. */
-export function FormDialog({ title, act, danger, check, then, onClose, children }: Given) {
+export function FormDialog({ title, act, danger, check, run, onClose, children }: Given) {
   const t = useTexts().shell;
   const form = useId();
   const [busy, setBusy] = useState(false);
@@ -33,7 +33,7 @@ export function FormDialog({ title, act, danger, check, then, onClose, children 
     if (wrong) return;
     setBusy(true);
     try {
-      await then();
+      await run();
       onClose();
     } catch (thrown) {
       setError(wordsFor(thrown));

@@ -1,12 +1,10 @@
-import { useTexts } from "../../i18n";
-import { Page, Waiting } from "../../ui/Page";
+import "./calls.css";
 import type { ViewProps } from "..";
+import { CallList } from "./CallList";
+import { OneCall } from "./OneCall";
 
-export default function Calls(_: ViewProps) {
-  const t = useTexts().calls;
-  return (
-    <Page title={t.title}>
-      <Waiting />
-    </Page>
-  );
+/** Calls that are over: `#/calls?q=…`, and one of them: `#/calls/ID`. */
+export default function Calls({ rest, query }: ViewProps) {
+  const [callId] = rest;
+  return callId ? <OneCall key={callId} callId={callId} /> : <CallList query={query} />;
 }

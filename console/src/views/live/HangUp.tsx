@@ -16,7 +16,7 @@ export function HangUp({ callId, onClose }: { callId: string; onClose: () => voi
     toast(how === "now" ? t.hangUpDoneNow : t.hangUpDone);
   };
   return (
-    <FormDialog title={t.hangUpTitle} act={t.hangUp} danger then={act} onClose={onClose}>
+    <FormDialog title={t.hangUpTitle} act={t.hangUp} danger run={act} onClose={onClose}>
       <Segments
         label={t.hangUpTitle}
         value={how}

@@ -32,7 +32,7 @@ export function PlaceCall({ onClose }: { onClose: () => void }) {
       title={t.callTitle}
       act={t.callSubmit}
       check={() => (isNumber(number) ? "" : t.numberWrong)}
-      then={act}
+      run={act}
       onClose={onClose}
     >
       <TextField

@@ -21,7 +21,7 @@ export function Transfer({ callId, onClose }: { callId: string; onClose: () => v
     toast(t.transferDone);
   };
   return (
-    <FormDialog title={t.transferTitle} act={t.transfer} then={act} check={() => wrong} onClose={onClose}>
+    <FormDialog title={t.transferTitle} act={t.transfer} run={act} check={() => wrong} onClose={onClose}>
       <TextField
         label={t.transferTo}
         hint={t.transferToHint}

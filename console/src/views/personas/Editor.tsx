@@ -175,8 +175,7 @@ function Discarding({ name, draft }: { name: string; draft: Draft }) {
       drop(name);
     } else keep(name, { ...draft, yaml: draft.saved });
   };
-  // biome-ignore lint/suspicious/noThenProperty: the dialog's own word; nothing awaits a question
-  const ask = () => confirm({ title: t.discard, text: t.discardAsk, act: t.discard, danger: true, then: discard });
+  const ask = () => confirm({ title: t.discard, text: t.discardAsk, act: t.discard, danger: true, run: discard });
   return <Button onClick={ask}>{t.discard}</Button>;
 }
 
@@ -184,7 +183,7 @@ function Deletion({ name, draft }: { name: string; draft: Draft }) {
   const t = useTexts().personas;
   const { etag } = draft;
   if (etag === null) return null;
-  const then = async () => {
+  const run = async () => {
     try {
       await remove(name, etag);
     } catch (error) {
@@ -194,6 +193,6 @@ function Deletion({ name, draft }: { name: string; draft: Draft }) {
     drop(name);
     toast(t.removed(name));
   };
-  const ask = () => confirm({ title: t.removeTitle(name), text: t.removeAsk, act: t.remove, danger: true, then });
+  const ask = () => confirm({ title: t.removeTitle(name), text: t.removeAsk, act: t.remove, danger: true, run });
   return <Button kind="danger" icon="trash" label={t.remove} onClick={ask} />;
 }
