@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -22,17 +22,12 @@ from bridge.facts.errors import BridgeError
 from bridge.facts.settings import Settings, load_settings
 from bridge.gate.rules import Rules, compile_rules
 from bridge.gate.scope import Scope, compile_scope
-from bridge.gate.sentences import split
-from bridge.gate.topic import topic_gate
-from bridge.gate.trial import Judged, joined, try_pieces
+from bridge.gate.trial import LONGEST_TEXT, Tried, try_sentences, try_tokens
 from bridge.gate.vocabulary import Piece
 from bridge.persona.schema import Persona
 from bridge.server.journal import read_transcript
 from bridge.transcript.records import Record, VerdictRecord
 from bridge.transcript.turns import Turn, turns
-
-LONGEST_TEXT: Final = 10_000
-"""Characters of a text to be tried; no answer is nearly as long, and one endless word takes minutes."""
 
 app = typer.Typer(
     no_args_is_help=True, help="Try the topic gate on a text, calibrate it, and see what it did in a call."
@@ -47,18 +42,6 @@ _TAKEN_BACK_MS = 1000
 
 _AFTER = 2
 """Things said after it: the refusal, and what the caller said to that."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """A text after the gate; `spoken` is what a caller would hear of it."""
-
-    pieces: tuple[Judged, ...]
-    phrase: str | None
-    spoken: str
-
-    def last(self) -> dict[str, Any]:
-        return {"blocked": self.phrase is not None, "phrase": self.phrase, "spoken": self.spoken}
 
 
 @app.command("test")
@@ -95,7 +78,7 @@ def try_text(
     for line in _lines(file):
         _check_length(line)
         tried = attempt.put(line)
-        typer.echo(json.dumps(tried.last(), ensure_ascii=False) if as_json else _result(tried))
+        typer.echo(json.dumps(_last(tried), ensure_ascii=False) if as_json else _result(tried))
 
 
 @app.command()
@@ -142,51 +125,32 @@ class _Attempt:
 
         return compile_scope(self._persona, load_embedder().embed)
 
-    def put(self, text: str) -> _Tried:
-        return self._as_sentences(text) if self._model_dir is None else self._as_tokens(text, self._model_dir)
-
-    def _as_tokens(self, text: str, model_dir: Path) -> _Tried:
+    def put(self, text: str) -> Tried:
+        if self._model_dir is None:
+            return try_sentences(self._persona, self._rules, text, self._scope)
         with personaplex():
             from bridge.engine.personaplex.tokeniser import Tokeniser
 
-            tokeniser = Tokeniser(model_dir / TOKENISER_FILE)
+            tokeniser = Tokeniser(self._model_dir / TOKENISER_FILE)
             pieces: list[Piece] = [tokeniser.piece(token) for token in tokeniser.encode(text)]
-        trial = try_pieces(self._persona, self._rules, pieces, self._persona.gate.hold, self._scope)
-        return _Tried(trial.pieces, trial.phrase, f"{joined(pieces[: trial.heard])} {trial.refusal}".strip())
-
-    def _as_sentences(self, text: str) -> _Tried:
-        """Word by word; but what is heard is whole sentences."""
-        judged: list[Judged] = []
-        heard: list[str] = []
-        pieces: list[Piece] = []
-        for sentence in split(text):
-            begun = len(pieces)
-            pieces += [f" {word}" for word in sentence.split()]
-            trial = try_pieces(self._persona, self._rules, pieces)
-            judged = list(trial.pieces)
-            if trial.phrase is not None:
-                return _Tried(tuple(judged), trial.phrase, " ".join([*heard, trial.refusal]))
-            stray = self._scope.stray(sentence) if self._scope else None
-            if stray is not None:
-                refusal = topic_gate(self._persona, self._rules).refuse_stray(stray, "agent", 0, sentence).text
-                stopped = [Judged(one.piece, "forbid", stray.reason) for one in judged[begun:-1]]
-                refused = Judged(judged[-1].piece, "refuse", stray.reason)
-                return _Tried((*judged[:begun], *stopped, refused), stray.reason, " ".join([*heard, refusal]))
-            heard.append(sentence)
-        return _Tried(tuple(judged), None, " ".join(heard))
+        return try_tokens(self._persona, self._rules, pieces, self._scope)
 
 
-def _show(tried: _Tried, *, as_json: bool) -> None:
+def _show(tried: Tried, *, as_json: bool) -> None:
     for judged in tried.pieces:
         if as_json:
             typer.echo(json.dumps(asdict(judged), ensure_ascii=False))
         else:
             why = f"  {judged.phrase}" if judged.phrase else ""
             typer.echo(f"{judged.action:<7} {clean(judged.piece)!r}{why}")
-    typer.echo(json.dumps(tried.last(), ensure_ascii=False) if as_json else _result(tried))
+    typer.echo(json.dumps(_last(tried), ensure_ascii=False) if as_json else _result(tried))
 
 
-def _result(tried: _Tried) -> str:
+def _last(tried: Tried) -> dict[str, Any]:
+    return {"blocked": tried.verdict is not None, "phrase": tried.phrase, "spoken": tried.spoken}
+
+
+def _result(tried: Tried) -> str:
     what = f"blocked ({tried.phrase})" if tried.phrase else "passed"
     return f"{what}: {clean(tried.spoken)}"
 

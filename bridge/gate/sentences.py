@@ -14,6 +14,10 @@ _TITLE: Final = re.compile(r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|vs|e\.g|i\
 _CLOCK: Final = re.compile(r"\b(?:[ap]\.m|etc|Inc|Ltd|Co)\.$", re.IGNORECASE)
 """What ends a sentence only if the next word begins with a capital."""
 
+_NEXT: Final = re.compile(r"\S")
+_LONGEST_SHORT: Final = 16
+"""Letters of the longest of these words, and some more."""
+
 
 def split(text: str) -> list[str]:
     """Cut a whole text into sentences, each stripped, none empty."""
@@ -53,9 +57,11 @@ class Splitter:
         return space if space > 0 else LONGEST
 
     def _ends(self, end: re.Match[str]) -> bool:
-        before, after = self._text[: end.end()], self._text[end.end() :].lstrip()
         if end.group().startswith("\n"):
             return True
-        if not after or _TITLE.search(before):
+        after = _NEXT.search(self._text, end.end())
+        # Only the last letters can tell; a long text without an end must not be read again at each full stop.
+        near = max(0, end.end() - _LONGEST_SHORT)
+        if after is None or _TITLE.search(self._text, near, end.end()):
             return False
-        return not _CLOCK.search(before) or after[0].isupper()
+        return not _CLOCK.search(self._text, near, end.end()) or after.group().isupper()

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from bridge.gate.patterns import spellings
 from bridge.gate.rules import Rules, compile_rules
 from bridge.persona.document import Document, Path, spell
 from bridge.persona.problem import Problem
@@ -238,7 +239,7 @@ def _unusable_phrases(document: Document) -> Iterator[Problem]:
 
 def _unusable(phrase: str) -> str | None:
     try:
-        compile_rules((BlockedTopic.model_construct(topic="", phrases=(phrase,)),))
+        tuple(spellings(phrase, ""))
     except ValueError as error:
         return str(error)
     return None

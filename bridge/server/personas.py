@@ -92,7 +92,7 @@ class PersonaBook:
 
     async def _take_up(self, name: str) -> None:
         try:
-            persona = parse(await asyncio.to_thread(_read, self.folder / f"{name}.yaml"), name)
+            persona = await asyncio.to_thread(_read, self.folder / f"{name}.yaml", name)
             self._refuse_shared_numbers(persona)
         except (PersonaError, OSError) as error:
             self._report(name, str(error))
@@ -154,10 +154,12 @@ def _stamps(folder: Path) -> dict[str, Stamp]:
     return stamps
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, name: str) -> Persona:
+    """A file's persona. It takes 30 ms, and the longest files half a second: not for the event loop."""
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     try:
-        return data.decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PersonaError(f"{path.name}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+    return parse(text, name)

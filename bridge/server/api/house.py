@@ -7,7 +7,9 @@ from fastapi import APIRouter
 from bridge.facts.settings import Settings
 from bridge.server.access.access import Access
 from bridge.server.api.desk import Desk
+from bridge.server.api.gate import gate_routes
 from bridge.server.api.personas import PersonaDesk, persona_routes
+from bridge.server.gate_trial import GateTrial
 from bridge.server.persona_editor import PersonaEditor
 from bridge.server.persona_files import PersonaFiles
 from bridge.server.personas import PersonaBook
@@ -19,7 +21,9 @@ class House:
 
     def __init__(self, settings: Settings, book: PersonaBook) -> None:
         """No thread begins before there is work for it."""
-        self._thinking = Desk("checks")
+        self._thinking, self._judging = Desk("checks"), Desk("gate")
+        self._book = book
+        self._trial = GateTrial(settings.model_dir if settings.engine == "personaplex" else None)
         self._personas = PersonaDesk(
             PersonaEditor(PersonaFiles(book.folder)),
             book,
@@ -29,8 +33,12 @@ class House:
 
     def routes(self, access: Access) -> list[APIRouter]:
         """The routers, whose paths are relative."""
-        return [persona_routes(self._personas, access)]
+        return [
+            persona_routes(self._personas, access),
+            gate_routes(self._trial, self._book, self._judging, access),
+        ]
 
     def close(self) -> None:
         """What is under way is not waited for."""
-        self._thinking.close()
+        for desk in (self._thinking, self._judging):
+            desk.close()

@@ -11,8 +11,11 @@ from bridge.persona.problem import Problem
 from bridge.persona.schema import Persona
 from bridge.server.persona_files import PersonaFile
 
-TEXT = 256 * 1024
+TEXT: Final = 256 * 1024
 """Characters of YAML that are taken in at all; what is over the limit of a persona is told as a problem of it."""
+
+MAX_PROBLEMS: Final = 200
+"""Of a file that are told: whoever mends these is told the rest."""
 
 _PROBLEM: Final[JsonDict] = {
     "line": 3,
@@ -69,7 +72,7 @@ class ProblemShape(Shape):
         """Of a report."""
         return [
             cls(line=each.line, column=each.column, where=each.where, what=each.what, hint=each.hint)
-            for each in problems
+            for each in problems[:MAX_PROBLEMS]
         ]
 
 
