@@ -25,8 +25,8 @@ test: setup-test setup-browser lint
 	$(BIN)/pytest -rs --numprocesses 4 --dist worksteal
 
 lint: setup-test
-	$(BIN)/ruff check bridge tests infra
-	$(BIN)/ruff format --check bridge tests infra
+	$(BIN)/ruff check bridge tests infra examples
+	$(BIN)/ruff format --check bridge tests infra examples
 	$(BIN)/mypy
 
 quick: setup-test

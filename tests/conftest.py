@@ -113,7 +113,7 @@ def reading_twiml(app, problems):
     return read
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shop():
     """The text of a persona's file: shop, who answers +12025550111."""
     return SHOP

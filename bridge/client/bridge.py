@@ -94,11 +94,21 @@ class Bridge:
         return speak(self._channel, recording, {name: str(value) for name, value in given.items() if value is not None})
 
     def conversation(
-        self, *, persona: str | None = None, voice: str | None = None, text_prompt: str | None = None
+        self,
+        *,
+        persona: str | None = None,
+        voice: str | None = None,
+        text_prompt: str | None = None,
+        seed: int | None = None,
     ) -> Socket:
-        """A conversation: 24 kHz 16-bit mono both ways, messages `processing`, `transcript`, `done`."""
-        given = {"persona": persona, "voice": voice, "text_prompt": text_prompt}
-        return Socket(self._channel, "/ws/conversation", {name: value for name, value in given.items() if value})
+        """A conversation: 24 kHz 16-bit mono both ways, and messages.
+
+        `config_ack` when the agent is there, `processing` when the caller has finished, `transcript` with `data`,
+        `done` when the agent has answered.
+        """
+        given = {"persona": persona, "voice": voice, "text_prompt": text_prompt, "seed": seed}
+        first = {name: value for name, value in given.items() if value is not None}
+        return Socket(self._channel, "/ws/conversation", first)
 
     def phone(self, persona: str, *, format: Literal["pcm24", "ulaw8"] = "pcm24", record: bool = False) -> Phone:
         """A call as the browser makes it, with each record of the call as it is written."""

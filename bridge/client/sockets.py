@@ -67,6 +67,10 @@ class Socket:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close it."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close it from this side; whoever iterates is at the end."""
         await self._open.close()
 
     async def __aiter__(self) -> AsyncIterator[bytes | dict[str, Any]]:

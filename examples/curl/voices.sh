@@ -1,0 +1,11 @@
+#!/bin/sh
+# Which voices are there, your own first?  ./voices.sh
+set -eu
+: "${CALLBRIDGE_URL:=http://127.0.0.1:8080}" "${CALLBRIDGE_KEY:=}"
+# The key goes in by standard input: what stands on a command line can be read by everybody on the machine.
+ask() {
+  printf 'header = "Authorization: Bearer %s"\n' "$CALLBRIDGE_KEY" |
+    curl --config - --silent --show-error --fail-with-body "$@"
+}
+
+ask "$CALLBRIDGE_URL/v1/voices"

@@ -1,0 +1,180 @@
+"""The examples, executed: each as its README says, against a real server."""
+
+import asyncio
+import os
+import shutil
+import sys
+import wave
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bridge.caller.account import Account
+from bridge.caller.dial import Callee
+from bridge.caller.place import place_call
+from bridge.caller.recording import BUNDLED, load_recording
+from bridge.caller.rest import rest_api
+from bridge.caller.script import Script
+from bridge.caller.webhook import Line
+from bridge.server.app import Server
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+KEY = "k" * 32
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+THEM = {"python": "+12025550143", "curl": "+12025550144", "javascript": "+12025550145"}
+OURS = "+12025550111"
+OUTBOUND = """
+outbound:
+  notice: This is the automated assistant of Corner Shop.
+  greeting: Your order is ready.
+  timezone: UTC
+  days: mon-sun
+  hours: 0:00-24:00
+"""
+SOCKETS = ("listen", "phone", "conversation", "chat")
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(not NODE, reason="install Node 20 or newer to have the examples in JavaScript run")
+LANGUAGES = ["python", "curl", pytest.param("javascript", marks=needs_node)]
+WITH_SOCKETS = ["python", pytest.param("javascript", marks=needs_node)]
+
+
+def command(language, name):
+    match language:
+        case "python":
+            return [sys.executable, EXAMPLES / "python" / f"{name}.py"]
+        case "curl":
+            return ["sh", EXAMPLES / "curl" / f"{name}.sh"]
+    # Where Node has WebSocket without being asked, the option means nothing and is still taken.
+    return [NODE, "--experimental-websocket", "--no-warnings", EXAMPLES / "javascript" / f"{name}.mjs"]
+
+
+@dataclass
+class House:
+    """A server whose shop answers, and calls people at a stand-in for Twilio; `run` executes an example."""
+
+    server: Server
+    account: Account
+    folder: Path
+
+    async def run(self, language, name, *arguments, status=0):
+        """What the example prints."""
+        environment = os.environ | {"CALLBRIDGE_URL": self.server.local_url, "CALLBRIDGE_KEY": KEY}
+        process = await asyncio.create_subprocess_exec(
+            *command(language, name),
+            *map(str, arguments),
+            cwd=self.folder,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(30):
+                out, errors = (stream.decode() for stream in await process.communicate())
+        finally:
+            if process.returncode is None:
+                process.kill()
+        assert process.returncode == status, f"{language} {name}: {out}{errors}"
+        return out + errors
+
+    async def until(self, going_on):
+        """Wait until a call goes on, or none."""
+        async with asyncio.timeout(10):
+            while bool(self.server.switchboard.live) != going_on:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory, run_server, shop):
+    folder = tmp_path_factory.mktemp("examples")
+    account = Account(Line("http://127.0.0.1"))
+    twilio = {"twilio_account_sid": account.sid, "twilio_auth_token": account.auth_token}
+    async with (
+        rest_api(account) as url,
+        run_server(folder, {"shop": shop + OUTBOUND}, api_key=KEY, slots=4, **twilio, twilio_api_url=url) as server,
+    ):
+        account.line = replace(account.line, url=server.local_url)
+        account.own(OURS)
+        with wave.open(str(folder / "question.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(24_000)
+            file.writeframes(b"\x00\x10\x00\xf0" * 4800)
+        yield House(server, account, folder)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def going_on(house):
+    """The id of a call that goes on."""
+    script = Script([load_recording(BUNDLED / "u01.wav")] * 3)
+    line = Line(house.server.local_url, persona="shop", auth_token=house.account.auth_token)
+    calling = asyncio.create_task(place_call(line, script, api_key=KEY))
+    await house.until(going_on=True)
+    [(call_id, live)] = house.server.switchboard.live.items()
+    yield call_id
+    if live.session:
+        live.session.stop("operator_hangup", "the test is over")
+    await calling
+    await house.until(going_on=False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_health(house, language):
+    assert "echo" in await house.run(language, "health")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_voices(house, language):
+    assert "NATF2" in await house.run(language, "voices")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_models(house, language):
+    assert "personaplex" in await house.run(language, "models")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_personas_are_listed_written_changed_and_deleted(house, language):
+    assert "shop" in await house.run(language, "personas", "example-bakery")
+    folder = house.server.settings.personas_dir
+    assert [path.name for path in folder.glob("*.yaml")] == ["shop.yaml"]
+    kept = folder / "example-bakery.yaml.bak"
+    assert "# Changed over the API." in kept.read_text()
+    kept.unlink()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_somebody_is_called(house, language):
+    them = THEM[language]
+    house.account.book[them] = Callee("busy")
+    assert "shop" in await house.run(language, "place_call", them, "shop")
+    status = 22 if language == "curl" else 1
+    assert "there is no persona" in await house.run(language, "place_call", them, "nobody", status=status)
+    assert them in [call.to for call in house.account.calls.values()]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_call_is_hung_up_on_and_its_events_are_told_to_the_end(house, going_on, language):
+    following = asyncio.create_task(house.run(language, "events", going_on))
+    await asyncio.sleep(0.3)
+    assert going_on in await house.run(language, "control", going_on, "hangup")
+    assert "operator_hangup" in await following
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_caller_is_put_through(house, going_on, language):
+    assert going_on in await house.run(language, "control", going_on, "transfer")
+
+
+def seconds(file):
+    with wave.open(str(file)) as wav:
+        return wav.getnframes() / wav.getframerate()
+
+
+@pytest.mark.parametrize("language", WITH_SOCKETS)
+async def test_a_phone_call_is_answered(house, language):
+    told = await house.run(language, "phone", "shop", "question.wav", f"{language}.wav")
+    assert "Corner Shop" in told
+    assert "ended" in told
+    assert seconds(house.folder / f"{language}.wav") > 1
