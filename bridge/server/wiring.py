@@ -119,7 +119,8 @@ def bind(settings: Settings) -> socket.socket:
             "first page of Twilio's console), listen on 127.0.0.1, or accept the risk with --insecure."
         )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # Named, because asyncio sends small packets at once (TCP_NODELAY) only where it sees the protocol.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # each connection inherits it
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 
 import pytest
@@ -173,6 +174,11 @@ async def test_a_full_disk_costs_the_transcript_and_not_the_call(serve, http, ac
 def test_without_an_auth_token_only_loopback_is_listened_on(tmp_path):
     with pytest.raises(SettingsError, match="TWILIO_AUTH_TOKEN"):
         Server(Settings(_env_file=None, host="0.0.0.0", port=0, data_dir=tmp_path))
+
+
+async def test_small_packets_are_sent_at_once_whatever_the_event_loop(serve):
+    async with serve() as server:
+        assert server.socket.proto == socket.IPPROTO_TCP  # asyncio looks at it before it sets TCP_NODELAY
 
 
 async def test_a_port_that_is_taken_is_told_in_words(serve, tmp_path):
