@@ -21,3 +21,11 @@ test("verdicts are counted and leave the words alone", () => {
 test("a meter is empty at -60 dBFS and full at 0", () => {
   expect([loudness(-90), loudness(-60), loudness(-30), loudness(0), loudness(undefined)]).toEqual([0, 0, 0.5, 1, 0]);
 });
+
+test("of a long speech the latest words are shown, from the beginning of one", () => {
+  let seen = glimpse(undefined, { type: "agent_said", text: " first", turn: 1, start_ms: 0, end_ms: 1 });
+  for (let n = 0; n < 30; n++)
+    seen = glimpse(seen, { type: "agent_said", text: ` word${n}`, turn: 1, start_ms: n, end_ms: n + 1 });
+  expect(seen.text).toMatch(/^…word\d+ .* word29$/);
+  expect(seen.text.length).toBeLessThanOrEqual(81);
+});

@@ -55,7 +55,8 @@ export interface House {
 export type Levels = Readonly<Record<string, readonly [caller: number, agent: number]>>;
 
 const NOTHING: Glimpse = { speaker: "agent", text: "", verdicts: 0 };
-const MOST_LETTERS = 160;
+/** Two lines of a card. */
+const MOST_LETTERS = 80;
 
 /** The whole house, while the view is open. */
 export const house = store<House>({ link: "connecting", message: "", state: null, at: 0, glimpses: {} });
@@ -104,7 +105,14 @@ export function glimpse(before: Glimpse | undefined, record: TranscriptRecord): 
   const speaker = record.type === "caller_said" ? "caller" : "agent";
   const text =
     known.speaker === speaker ? `${known.text}${speaker === "caller" ? " " : ""}${record.text}` : record.text;
-  return { ...known, speaker, text: text.trimStart().slice(-MOST_LETTERS) };
+  return { ...known, speaker, text: latest(text.trimStart()) };
+}
+
+/** The end of what was said, from the beginning of a word. */
+function latest(text: string): string {
+  if (text.length <= MOST_LETTERS) return text;
+  const end = text.slice(-MOST_LETTERS);
+  return `…${end.slice(end.indexOf(" ") + 1)}`;
 }
 
 /** dBFS as a share of a meter's length: -60 is nothing, 0 everything. */
