@@ -15,7 +15,7 @@ from bridge.cli.serve import env_example
 from bridge.facts.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.es.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 BIN = Path(sys.executable).parent
 
 # Commands that are run in a test of their own, or in another form because they take long as they stand.
@@ -58,8 +58,12 @@ def run(folder, command):
 FIELDS = {name.upper() for name in Settings.model_fields}
 
 
+# README.es.md has the commands of README.md: tests/test_readme_in_spanish.py
+EXECUTED = [page for page in PAGES if list(commands(page)) and page.name != "README.es.md"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if list(commands(page))], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", EXECUTED, ids=lambda page: page.name)
 def test_every_command_of_the_documentation_works(page, place):
     shutil.rmtree(place / "personas")
     shutil.copytree(ROOT / "personas", place / "personas")
