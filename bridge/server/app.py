@@ -150,7 +150,8 @@ class Server:
             ],
         )
         app.include_router(console_routes(console_files()))
-        return under_prefix(with_headers(limit_body(app, self.access.identified)), self.public_url)
+        bounded = limit_body(self.access.streams.watched(app), self.access.identified)
+        return under_prefix(with_headers(bounded), self.public_url)
 
     async def serve(self, when_ready: Callable[[Server], Awaitable[None]] | None = None) -> None:
         """Run until a signal ends it: the first lets calls end, the second stops at once.
@@ -214,6 +215,7 @@ class Server:
         engine = asyncio.create_task(self.engine.run())
         watch = asyncio.create_task(self._watch_personas())
         room = asyncio.create_task(self.room.run())
+        keys = asyncio.create_task(self.access.watch())
         try:
             yield
         finally:
@@ -222,8 +224,9 @@ class Server:
             await self.afterwards.end()
             watch.cancel()
             room.cancel()
+            keys.cancel()
             self.engine.stop()
-            await asyncio.gather(engine, watch, room, return_exceptions=True)
+            await asyncio.gather(engine, watch, room, keys, return_exceptions=True)
             self.close()
 
     def close(self) -> None:

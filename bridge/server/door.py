@@ -107,7 +107,10 @@ class _WatchedConnection(HttpToolsProtocol):
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """A WebSocket, uvicorn's own, that is cut if it does not close in time."""
+    """A WebSocket, uvicorn's own, that is cut if it does not close in time.
+
+    One that is denied in words (an HTTP answer in the place of the handshake) is no fault of the application's.
+    """
 
     async def run_asgi(self) -> None:
         """Serve the connection, then see that it goes."""
@@ -115,6 +118,12 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             await super().run_asgi()
         finally:
             self.loop.call_later(FAREWELL_SECONDS, self._cut)
+
+    async def send(self, message: Any) -> None:
+        """Send on; a denial that has been sent completes the handshake, or it would be logged as an error."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True
 
     def _cut(self) -> None:
         if not self.disconnected:

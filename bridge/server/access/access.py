@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from bridge.server.access.keys import ApiKeys, KeyEntry
 from bridge.server.access.pace import Pace
 from bridge.server.access.scopes import ALL_SCOPES, Scope
 from bridge.server.access.sessions import Sessions
+from bridge.server.access.streams import CHECK_SECONDS, MAX_STREAMS, Streams, TooManyStreamsError
 from bridge.server.database import StoreError
 
 log = logging.getLogger("bridge.access")
@@ -56,6 +58,7 @@ class Holder:
 
 
 _OWNER = Holder("API_KEY", ALL_SCOPES, OWNER)
+_NEXT_DOOR = Holder(NEXT_DOOR, ALL_SCOPES, NEXT_DOOR)
 
 
 class DeniedError(Exception):
@@ -84,6 +87,7 @@ class Access:
         self.keys = keys
         self.sessions = sessions
         self.pace = pace
+        self.streams = Streams()
         self.public_url = public_url
         self._api_key = api_key
         self._loopback_without_key = loopback_without_key
@@ -141,7 +145,18 @@ class Access:
             raise _too_many(seconds, "this key sends too many requests (RATE_LIMIT)")
         if scope is not None and scope not in holder.scopes:
             raise DeniedError(403, f"this key is not good for {scope}")
+        try:
+            self.streams.enter(connection.scope, holder.key_id, revocable=holder.key_id not in (OWNER, NEXT_DOOR))
+        except TooManyStreamsError:
+            raise _too_many(CHECK_SECONDS, f"this key has {MAX_STREAMS} streams open") from None
         return holder
+
+    async def watch(self) -> None:
+        """End what stays open when its key works no more, for as long as the server runs."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            with contextlib.suppress(DeniedError):  # which is told already; what is open stays so
+                await self.streams.check(self.holder_of_id)
 
     async def identified(self, connection: HTTPConnection) -> Holder:
         """Who sends this, whatever they may do. Raises `DeniedError`."""
@@ -170,6 +185,8 @@ class Access:
 
     async def holder_of_id(self, key_id: str) -> Holder | None:
         """The holder of the key of that id, if it still works. Raises `DeniedError` where that cannot be found out."""
+        if key_id == NEXT_DOOR:
+            return _NEXT_DOOR
         return _OWNER if key_id == OWNER else await self._looked_up(self.keys.get, key_id)
 
     async def _without_key(self, connection: HTTPConnection) -> Holder | None:
@@ -180,7 +197,7 @@ class Access:
                 return holder
             self.sessions.end(secret)
         if self._loopback_without_key and from_this_machine(connection, self.public_url):
-            return Holder(NEXT_DOOR, ALL_SCOPES, NEXT_DOOR)
+            return _NEXT_DOOR
         return None
 
     async def _looked_up(self, look: Callable[[str], KeyEntry | None], text: str) -> Holder | None:

@@ -152,7 +152,7 @@ async def test_a_key_is_good_for_what_it_was_made_for_and_nothing_else(open_serv
                     assert answer.status_code not in (401, 403, 500), f"{method} {path}"
 
 
-async def test_without_a_key_no_socket_opens_and_a_key_opens_those_it_is_good_for(open_server):
+async def test_without_a_key_no_socket_opens_and_a_key_opens_those_it_is_good_for(open_server, caplog):
     async with open_server() as server:
         outsider, _ = server.access.keys.create("reader", ALL_SCOPES - {"talk", "calls:listen"})
         server.access.keys.create("talk", {"talk"})
@@ -173,6 +173,7 @@ async def test_without_a_key_no_socket_opens_and_a_key_opens_those_it_is_good_fo
             assert (await refused(path, additional_headers={"Origin": "https://evil.example"})).status_code == 401
             answer = await refused(path, additional_headers={"Authorization": f"Bearer {outsider}"})
             assert (answer.status_code, scope in json.loads(answer.body)["detail"]) == (403, True)
+        assert "ERROR" not in caplog.text  # whoever knocks cannot fill the log
 
 
 async def test_no_name_in_a_path_leads_anywhere_else(open_server, scopes, tmp_path):
