@@ -111,3 +111,21 @@ async def test_the_prompt_is_shown_to_the_letter_with_its_cost(serve, open_conso
         await expect(prompt).to_contain_text("Share of the window")
         await prompt.get_by_text("Language model").click()
         await expect(prompt.locator("pre")).to_contain_text("Corner Shop")
+
+
+async def test_the_gate_is_tried_as_one_types_on_a_text_that_is_not_saved(serve, open_console):
+    async with serve() as server, open_console(server) as console:
+        await edit(console, "shop", lambda text: text.replace("words: [ibuprofen]", "words: [ibuprofen, aspirin*]"))
+        gate = console.page.get_by_role("region", name="Try the gate")
+        words = gate.get_by_label("Words")
+        await words.fill("You could take two aspirins for that.")
+        await expect(gate.locator("mark.refused")).to_contain_text("aspirins")
+        await expect(gate.locator("mark.unsaid")).to_contain_text("for that")
+        await expect(gate).to_contain_text("Stopped: medicine")
+        await expect(gate).to_contain_text("I can't talk about medicine.")
+        await console.shot("persona-gate")
+        await words.fill("You could take the bus.")
+        await expect(gate).to_contain_text("Passes: all of it is heard.")
+        await gate.get_by_text("The caller").click()
+        await words.fill("Can I have aspirin?")
+        await expect(gate.locator("mark.refused")).to_contain_text("aspirin")

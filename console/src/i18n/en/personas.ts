@@ -93,9 +93,8 @@ export const personas = {
     passes: "Passes: all of it is heard.",
     passesCaller: "Passes: the agent answers.",
     stopped: (topic: string) => `Stopped: ${topic}`,
-    phrase: (phrase: string) => `matched ${phrase}`,
     instead: "Said instead",
-    legend: { heard: "heard", withheld: "withheld", refused: "refused" },
+    legend: { withheld: "withheld", refused: "refused", unsaid: "never said" },
     broken: "Mend the problems of the file first.",
   },
 };

@@ -47,7 +47,6 @@ export const phone = {
   verdict: {
     caller: (topic: string) => `The caller asked about a blocked topic: ${topic}`,
     agent: (topic: string) => `The agent was stopped: ${topic}`,
-    phrase: (phrase: string) => `matched: ${phrase}`,
     withheld: (text: string) => `withheld: “${text}”`,
     audible: "Part of it had been heard already.",
     actions: {

@@ -95,9 +95,8 @@ export const personas: Texts["personas"] = {
     passes: "Pasa: se oye todo.",
     passesCaller: "Pasa: el agente responde.",
     stopped: (topic) => `Detenido: ${topic}`,
-    phrase: (phrase) => `coincide ${phrase}`,
     instead: "Se dice en su lugar",
-    legend: { heard: "se oye", withheld: "retenido", refused: "rechazado" },
+    legend: { withheld: "retenido", refused: "rechazado", unsaid: "nunca se dice" },
     broken: "Corrija primero los problemas del archivo.",
   },
 };

@@ -49,7 +49,6 @@ export const phone: Texts["phone"] = {
   verdict: {
     caller: (topic) => `Se preguntó por un tema bloqueado: ${topic}`,
     agent: (topic) => `Se detuvo al agente: ${topic}`,
-    phrase: (phrase) => `coincide: ${phrase}`,
     withheld: (text) => `retenido: «${text}»`,
     audible: "Una parte ya se había oído.",
     actions: {

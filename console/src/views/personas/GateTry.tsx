@@ -47,29 +47,35 @@ export function GateTry({ yaml, usable }: { yaml: string; usable: boolean }) {
       <div aria-live="polite" aria-busy={tried.busy}>
         {!usable && <p class="muted">{t.broken}</p>}
         {tried.error && <Notice kind="danger">{tried.error}</Notice>}
-        {!skip && tried.value && <Outcome tried={tried.value} speaker={speaker} />}
+        {!skip && tried.value && <Outcome tried={tried.value} speaker={speaker} text={text} />}
       </div>
     </section>
   );
 }
 
-function Outcome({ tried, speaker }: { tried: Tried; speaker: Speaker }) {
+interface OutcomeProps {
+  tried: Tried;
+  speaker: Speaker;
+  text: string;
+}
+
+function Outcome({ tried, speaker, text }: OutcomeProps) {
   const t = useTexts().personas.gate;
-  const stopped = tried.topic ?? tried.phrase;
   return (
     <div class="stack-small">
       <p class="persona-pieces">
-        {tried.pieces.map((piece, at) => (
-          <Judged piece={piece.piece} state={stateOf(piece.action, at, tried.heard)} />
+        {tried.pieces.map(({ piece, action }) => (
+          <Judged piece={piece} state={STATES[action]} />
         ))}
+        <Judged piece={restOf(text, tried)} state="unsaid" />
       </p>
-      {stopped === null ? (
-        <p class="persona-passes">{speaker === "agent" ? t.passes : t.passesCaller}</p>
-      ) : (
+      {tried.blocked ? (
         <p>
-          <strong class="persona-stopped">{t.stopped(stopped)}</strong>
-          {tried.phrase && tried.phrase !== stopped && <span class="muted"> · {t.phrase(tried.phrase)}</span>}
+          <strong class="persona-stopped">{t.stopped(tried.topic ?? "")}</strong>
+          {tried.phrase && <span class="muted"> · {tried.phrase}</span>}
         </p>
+      ) : (
+        <p class="persona-passes">{speaker === "agent" ? t.passes : t.passesCaller}</p>
       )}
       {tried.refusal && (
         <p>
@@ -80,17 +86,19 @@ function Outcome({ tried, speaker }: { tried: Tried; speaker: Speaker }) {
   );
 }
 
-type State = "heard" | "withheld" | "refused";
+const STATES = { pass: "heard", forbid: "withheld", refuse: "refused" } as const;
 
-function stateOf(action: string, at: number, heard: number): State {
-  if (action === "refuse") return "refused";
-  return action === "pass" && at < heard ? "heard" : "withheld";
+/** What stands behind the refused piece, and is therefore never said. */
+function restOf(text: string, { pieces }: Tried): string {
+  const judged = pieces.map((piece) => piece.piece).join("");
+  const at = text.indexOf(judged.trim());
+  return at < 0 ? "" : text.slice(at + judged.trim().length).trimEnd();
 }
 
-/** By colour, by line, and in words for those who see neither. */
-function Judged({ piece, state }: { piece: string; state: State }) {
+/** By colour, by a line, and in words for those who see neither. */
+function Judged({ piece, state }: { piece: string; state: "heard" | "withheld" | "refused" | "unsaid" }) {
   const t = useTexts().personas.gate.legend;
-  if (state === "heard") return <span class="heard">{piece}</span>;
+  if (!piece.trim() || state === "heard") return <span>{piece}</span>;
   return (
     <mark class={state} title={t[state]}>
       <span class="hidden-visually">[{t[state]}: </span>

@@ -50,10 +50,11 @@ export interface Checked {
   cost: Cost | null;
 }
 
-/** What `POST /v1/gate/try` answers: pieces of the text, the first `heard` of which the other side hears. */
+/** What `POST /v1/gate/try` answers: pieces of the text up to the one that is refused. */
 export interface Tried {
+  blocked: boolean;
   pieces: { piece: string; action: "pass" | "forbid" | "refuse"; phrase: string | null }[];
-  heard: number;
+  heard: string;
   phrase: string | null;
   topic: string | null;
   refusal: string;

@@ -23,6 +23,9 @@ export function Words() {
     follows.current = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   };
   const phrases = talk.lines.flatMap((line) => (line.kind === "verdict" && line.phrase ? [line.phrase] : []));
+  // What is on its way goes on where the agent's last line stopped, unless somebody has spoken since.
+  const last = talk.lines.findLast((line) => line.kind !== "note");
+  const open = last?.kind === "agent" ? last : null;
   return (
     <section class="card phone-words" aria-label={t.conversation}>
       <h2>{t.conversation}</h2>
@@ -30,12 +33,18 @@ export function Words() {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
       <ol class="phone-lines" ref={box} onScroll={scrolled} tabIndex={0} aria-label={t.conversation}>
         {talk.lines.map((line) => (
-          <Said key={line.key} line={line} phrases={phrases} language={language} />
+          <Said
+            key={line.key}
+            line={line}
+            phrases={phrases}
+            language={language}
+            coming={line === open ? talk.coming : ""}
+          />
         ))}
-        {talk.coming.trim() && (
-          <li class="phone-line agent coming" lang={language || undefined}>
+        {!open && talk.coming.trim() && (
+          <li class="phone-line agent" lang={language || undefined}>
             <span class="phone-who">{t.agent}</span>
-            <p>{talk.coming}</p>
+            <p class="coming">{talk.coming}</p>
           </li>
         )}
       </ol>
@@ -44,7 +53,14 @@ export function Words() {
   );
 }
 
-function Said({ line, phrases, language }: { line: Line; phrases: readonly string[]; language: string }) {
+interface SaidProps {
+  line: Line;
+  phrases: readonly string[];
+  language: string;
+  coming: string;
+}
+
+function Said({ line, phrases, language, coming }: SaidProps) {
   const t = useTexts().phone;
   const at = <span class="phone-at num">{clock(line.atMs / 1000)}</span>;
   if (line.kind === "verdict") return <Verdict line={line} />;
@@ -65,6 +81,7 @@ function Said({ line, phrases, language }: { line: Line; phrases: readonly strin
         {pieces.map((piece) => (
           <Spoken piece={piece} phrases={phrases} />
         ))}
+        {coming && <span class="coming">{coming}</span>}
       </p>
     </li>
   );
@@ -87,7 +104,7 @@ function Verdict({ line }: { line: Extract<Line, { kind: "verdict" }> }) {
         <p class="small">
           {[
             actions[line.action] ?? line.action,
-            line.phrase && line.phrase !== line.topic && t.phrase(line.phrase),
+            line.phrase && line.phrase !== line.topic && line.phrase,
             line.withheld.trim() && t.withheld(line.withheld.trim()),
           ]
             .filter(Boolean)
