@@ -1,5 +1,6 @@
 """The API's reference, held against a real server: every address is in it, and no other."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -26,6 +27,18 @@ async def test_every_address_that_asks_for_a_key_names_its_scope(serve, http):
                 continue
             if "security" in operation:
                 assert all(scopes for one in operation["security"] for scopes in one.values()), f"{method} {path}"
+
+
+async def test_what_the_reference_shows_of_the_gate_is_what_it_answers(serve, http):
+    [asked] = re.findall(r"```json\n(\{\"persona\": \"dental\".*?)```", API, re.S)
+    [shown] = re.findall(r"```json\n(\{\"blocked\".*?)```", API, re.S)
+    shown = json.loads(shown)
+    async with serve(personas={"dental": (ROOT / "personas" / "dental.yaml").read_text()}) as server:
+        headers = {"Authorization": f"Bearer {server.api_key}"}
+        answer = await http.post(f"{server.local_url}/v1/gate/try", json=json.loads(asked), headers=headers, timeout=60)
+    told = answer.json()
+    assert told["refusal"].startswith(shown.pop("refusal").removesuffix("…"))
+    assert {name: told[name] for name in shown} == shown
 
 
 async def test_the_reference_names_no_scope_that_there_is_not():

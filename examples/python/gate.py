@@ -11,4 +11,5 @@ except ClientError as error:
     sys.exit(str(error))
 for piece in told["pieces"]:
     print(f"{piece['action']:8} {piece['piece']}")
-print(f"heard: {told['heard']}")
+print(f"heard:   {told['heard']}")
+print(f"refusal: {told['refusal'] or 'none'}")

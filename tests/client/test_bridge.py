@@ -8,7 +8,7 @@ from bridge.caller.place import place_call
 from bridge.caller.recording import BUNDLED, load_recording
 from bridge.caller.script import Script
 from bridge.caller.webhook import Line
-from bridge.client import Bridge, NotAllowedError, NotFoundError, NotReachedError
+from bridge.client import Bridge, ConflictError, InvalidError, NotAllowedError, NotFoundError, NotReachedError
 
 KEY = "k" * 32
 
@@ -88,3 +88,71 @@ async def test_a_call_that_is_not_there_can_neither_be_put_through_nor_ended(bri
 async def test_a_persona_that_calls_nobody_is_refused_in_words(bridge):
     with pytest.raises(NotAllowedError, match="has no group"):
         await asked(bridge.calls.place, "+12025550143", "shop")
+
+
+async def test_a_persona_is_written_once_changed_by_its_etag_and_deleted(bridge, shop):
+    text = shop.replace("name: shop", "name: kiosk").replace("+12025550111", "+12025550114")
+    await asked(bridge.personas.write, "kiosk", text)
+    with pytest.raises(ConflictError):
+        await asked(bridge.personas.write, "kiosk", text)
+    file = await asked(bridge.personas.read, "kiosk")
+    assert file.yaml == text
+    await asked(bridge.personas.write, "kiosk", text.replace("Ada", "Ida"), file.etag)
+    with pytest.raises(ConflictError):
+        await asked(bridge.personas.write, "kiosk", text, file.etag)
+    assert {one["name"] for one in await asked(bridge.personas.list)} == {"shop", "kiosk"}
+    await asked(bridge.personas.delete, "kiosk", (await asked(bridge.personas.read, "kiosk")).etag)
+    with pytest.raises(NotFoundError):
+        await asked(bridge.personas.read, "kiosk")
+
+
+async def test_a_persona_with_mistakes_is_refused_with_their_lines(bridge, shop):
+    with pytest.raises(InvalidError) as refused:
+        await asked(bridge.personas.write, "kiosk", shop.replace("name: shop", "name: kiosk\nvioce: NATF2"))
+    assert any((one["line"], one["where"]) == (2, "vioce") for one in refused.value.problems)
+    told = await asked(bridge.personas.check, "kiosk", await asked(bridge.personas.template, "kiosk"))
+    assert told["problems"] == []
+    assert told["prompt"].startswith("<system> You work for")
+
+
+async def test_the_gate_is_tried_on_a_persona_and_on_a_text(bridge, shop):
+    for whose in ({"persona": "shop"}, {"yaml": shop}):
+        told = await asked(bridge.personas.try_gate, "Take two ibuprofen.", **whose)
+        assert told["phrase"] == "ibuprofen"
+        assert told["refusal"].startswith("I can't talk about medicine.")
+
+
+async def test_voices_models_and_the_machine_are_told(bridge):
+    assert "NATF2" in [voice["name"] for voice in await asked(bridge.voices.list)]
+    assert "personaplex-7b-v1" in [model["name"] for model in await asked(bridge.models.list)]
+    assert await asked(bridge.machine)
+    assert (await asked(bridge.series))["every"] == 5
+    with pytest.raises(NotFoundError):
+        await asked(bridge.voices.delete, "nobody")
+    with pytest.raises(NotFoundError):
+        await asked(lambda: list(bridge.models.download("nothing")))
+
+
+async def test_a_phone_call_is_heard_and_told_to_its_end(bridge):
+    heard, told = bytearray(), []
+    async with bridge.phone("shop") as phone:
+        talking = asyncio.create_task(phone.play(bytes(48_000)))
+        async for message in phone:
+            if isinstance(message, bytes):
+                heard += message
+            else:
+                told.append(message)
+            if len(heard) > 24_000 and talking:
+                await phone.hang_up()
+                talking.cancel()
+                talking = None
+    assert told[0]["type"] == "started"
+    assert told[0]["business"] == "Corner Shop"
+    assert told[-1]["type"] == "ended"
+
+
+async def test_a_phone_call_to_nobody_is_an_error_in_words(bridge):
+    with pytest.raises(NotFoundError, match="no such persona"):
+        async with bridge.phone("nobody") as phone:
+            async for _ in phone:
+                pass

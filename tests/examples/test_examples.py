@@ -1,6 +1,7 @@
 """The examples, executed: each as its README says, against a real server."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
@@ -19,6 +20,8 @@ from bridge.caller.rest import rest_api
 from bridge.caller.script import Script
 from bridge.caller.webhook import Line
 from bridge.server.app import Server
+from tests.hub.conftest import LM, safetensors
+from tests.hub.standin import TOKEN, StandIn, archive, running
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 KEY = "k" * 32
@@ -33,7 +36,11 @@ outbound:
   days: mon-sun
   hours: 0:00-24:00
 """
-SOCKETS = ("listen", "phone", "conversation", "chat")
+SMALL = {
+    "tokenizer-e351c8d8-checkpoint125.safetensors": safetensors(40_000),
+    "tokenizer_spm_32k_3.model": b"pieces" * 100,
+    "config.json": b"{}",
+}
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(not NODE, reason="install Node 20 or newer to have the examples in JavaScript run")
 LANGUAGES = ["python", "curl", pytest.param("javascript", marks=needs_node)]
@@ -85,14 +92,27 @@ class House:
                 await asyncio.sleep(0.01)
 
 
+@contextlib.asynccontextmanager
+async def going_to(hub):
+    """While this is open, downloads go to a hub on localhost."""
+    with running(hub) as standin, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HF_ENDPOINT", standin.endpoint)
+        yield
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory, run_server, shop):
     folder = tmp_path_factory.mktemp("examples")
     account = Account(Line("http://127.0.0.1"))
     twilio = {"twilio_account_sid": account.sid, "twilio_auth_token": account.auth_token}
+    hub = StandIn({LM: safetensors(300_000), "voices.tgz": archive({"voices/NATF0.pt": b"one"}), **SMALL})
+    model = {"hf_token": TOKEN, "model_dir": folder / "model"}
     async with (
+        going_to(hub),
         rest_api(account) as url,
-        run_server(folder, {"shop": shop + OUTBOUND}, api_key=KEY, slots=4, **twilio, twilio_api_url=url) as server,
+        run_server(
+            folder, {"shop": shop + OUTBOUND}, api_key=KEY, slots=4, **twilio, twilio_api_url=url, **model
+        ) as server,
     ):
         account.line = replace(account.line, url=server.local_url)
         account.own(OURS)
@@ -132,6 +152,18 @@ async def test_voices(house, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_models(house, language):
     assert "personaplex" in await house.run(language, "models")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_model_is_downloaded(house, language):
+    shutil.rmtree(house.folder / "model", ignore_errors=True)
+    assert "done" in await house.run(language, "download", "personaplex-7b-v1")
+    assert (house.folder / "model" / "voices" / "NATF0.pt").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_gate_is_tried(house, language):
+    assert "I can't talk about medicine." in await house.run(language, "gate", "shop", "Take two ibuprofen.")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
