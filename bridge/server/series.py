@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -21,7 +22,8 @@ class Sample:
     """One moment, and what happened since the one before.
 
     Calls in progress, how many were allowed, and callers on hold; lengths of the engine's steps and the wait of frames
-    for their step in milliseconds, None where there were none; the longest that the server's event loop kept others
+    for their step in milliseconds, None where there were none; answers to callers, and
+    how long they had waited for them; the longest that the server's event loop kept others
     waiting; memory in 10^6 bytes and processor cores in use, of the server and of the engine process.
     """
 
@@ -33,6 +35,9 @@ class Sample:
     tick_p99_ms: float | None
     wait_p50_ms: float | None
     wait_p99_ms: float | None
+    answers: int
+    answer_p50_ms: float | None
+    answer_p95_ms: float | None
     loop_lag_ms: float
     rss_mb: float
     engine_rss_mb: float
@@ -65,6 +70,11 @@ def since(before: Sequence[int], now: Sequence[int]) -> list[int]:
     if len(before) != len(now) or any(new < old for old, new in zip(before, now, strict=True)):
         return list(now)
     return [new - old for old, new in zip(before, now, strict=True)]
+
+
+def share_of(values: Sequence[float], share: float) -> float | None:
+    """The least of the values that `share` of them do not exceed; None for none."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None
 
 
 def quantile(counts: Sequence[int], bounds: Sequence[float], share: float) -> float | None:

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Literal
 
 from bridge.engine.personaplex.voices import SUFFIXES, VoiceError, VoiceInfo, VoiceKind, check_new_name, list_voices
 from bridge.facts.errors import BridgeError
@@ -21,6 +21,14 @@ MAX_RECORDING: Final = 25_000_000
 
 _SECONDS: Final = 600.0
 """Longest time for making a voice; on one slow core the codec takes some seconds for each second of a recording."""
+
+
+Missing = Literal["packages", "model"]
+
+_MISSING: Final[dict[Missing, str]] = {
+    "packages": "making a voice needs PersonaPlex's packages: pip install 'callbridge[personaplex]'",
+    "model": "making a voice needs PersonaPlex's files: download the model first (`callbridge model download`)",
+}
 
 
 class VoiceInUseError(BridgeError):
@@ -53,21 +61,21 @@ class VoiceShop:
         duties = (self._book.by_name(persona) for persona in self._book.names)
         return [duty.persona.name for duty in duties if duty and duty.persona.voice == name]
 
-    def cannot_make(self) -> str | None:
-        """Why no voice can be made, in words."""
+    def cannot_make(self) -> Missing | None:
+        """What is missing to make a voice."""
         if find_spec("torch") is None:
-            return "making a voice needs PersonaPlex's packages: pip install 'callbridge[personaplex]'"
+            return "packages"
         try:
             require_model(self.model_dir)
         except BridgeError:
-            return "making a voice needs PersonaPlex's files: download the model first (`callbridge model download`)"
+            return "model"
         return None
 
     async def make(self, name: str, recording: IO[bytes], language: str | None) -> Made:
         """Make a voice of a WAV file. Raises `VoiceError` for name and recording, `VoiceInUseError` for what is."""
         check_new_name(name)
-        if why := await asyncio.to_thread(self.cannot_make):
-            raise VoiceInUseError(why)
+        if missing := await asyncio.to_thread(self.cannot_make):
+            raise VoiceInUseError(_MISSING[missing])
         if self._making.locked():
             raise VoiceInUseError("a voice is being made already; try again when it is there")
         async with self._making:

@@ -7,13 +7,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.facts.ticks import STEP_CLASSES
-from bridge.server.series import Sample, Series, quantile, since
+from bridge.server.series import Sample, Series, quantile, share_of, since
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def sample(seconds, calls=0):
-    return Sample(NOON + timedelta(seconds=seconds), calls, 4, 0, None, None, None, None, 0.5, 100.0, 200.0, 0.1, 0.5)
+    return Sample(
+        NOON + timedelta(seconds=seconds),
+        calls,
+        4,
+        0,
+        None,
+        None,
+        None,
+        None,
+        0,
+        None,
+        None,
+        0.5,
+        100.0,
+        200.0,
+        0.1,
+        0.5,
+    )
 
 
 def test_a_quantile_lies_in_its_class_as_far_along_as_its_share():
@@ -33,6 +50,11 @@ def test_a_quantile_is_no_further_off_than_its_class_is_wide(values, share):
     place = sum(exact > bound for bound in STEP_CLASSES)
     found = quantile(counts, STEP_CLASSES, share)
     assert edges[max(0, place - 1)] <= found <= edges[min(place + 2, len(edges) - 1)]
+
+
+def test_a_share_of_values_is_one_of_them():
+    assert (share_of([5, 1, 3], 0.5), share_of([5, 1, 3], 0.95), share_of([4], 0.5)) == (3, 5, 4)
+    assert share_of([], 0.5) is None
 
 
 def test_counters_of_a_new_process_begin_anew():

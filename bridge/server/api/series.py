@@ -27,6 +27,9 @@ class Columns(BaseModel):
                     "tick_p99_ms": [58.0],
                     "wait_p50_ms": [9.1],
                     "wait_p99_ms": [18.3],
+                    "answers": [2],
+                    "answer_p50_ms": [640.0],
+                    "answer_p95_ms": [720.0],
                     "loop_lag_ms": [1.4],
                     "rss_mb": [212.5],
                     "engine_rss_mb": [2901.0],
@@ -46,6 +49,11 @@ class Columns(BaseModel):
     tick_p99_ms: list[float | None]
     wait_p50_ms: list[float | None] = Field(description="How long callers' frames waited for their step: median.")
     wait_p99_ms: list[float | None]
+    answers: list[int] = Field(description="Times that an agent has answered a caller.")
+    answer_p50_ms: list[float | None] = Field(
+        description="From the end of callers' words to the agent's first sound: median; null where nobody was answered."
+    )
+    answer_p95_ms: list[float | None]
     loop_lag_ms: list[float] = Field(description="The longest that the server kept its own tasks waiting.")
     rss_mb: list[float] = Field(description="Resident memory of the server, in 10^6 bytes.")
     engine_rss_mb: list[float] = Field(description="The same of the engine process.")

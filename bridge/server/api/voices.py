@@ -79,7 +79,9 @@ class Voices(BaseModel):
     audition: Literal["voice", "engine", "none"] = Field(
         description="What samples are spoken in: the voice itself, the engine's own whatever is named, or nothing."
     )
-    cannot_add: str | None = Field(description="Why no voice can be made here, if so.", examples=[None])
+    cannot_add: Literal["packages", "model"] | None = Field(
+        description="What is missing to make a voice here: PersonaPlex's packages, or its files.", examples=[None]
+    )
 
 
 class MadeVoice(BaseModel):

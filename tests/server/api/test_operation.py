@@ -5,6 +5,10 @@ import asyncio
 import msgspec
 import pytest
 
+from bridge.caller.place import place_call
+from bridge.caller.recording import BUNDLED, load_recording
+from bridge.caller.script import Manners, Script
+from bridge.caller.webhook import Line
 from bridge.engine.messages import Beat
 from bridge.server.watch import Watch
 
@@ -118,6 +122,20 @@ async def test_samples_say_what_happened_since_the_one_before(serve, http):
         assert told["engine_rss_mb"] == [300.0, 300.0]
         assert told["engine_cpu"][1] == 0.5
         assert told["capacity"] == [256, 256]
+
+
+@pytest.mark.slow
+async def test_what_callers_wait_for_answers_is_sampled_also_of_calls_that_have_ended(serve, http):
+    async with serve(engine="cascade") as server:
+        line = Line(server.local_url, persona="shop")
+        script = Script([load_recording(BUNDLED / "u02.wav")], Manners())
+        result = await place_call(line, script, api_key=server.api_key)
+        assert not server.switchboard.live
+        server.room.watch.take()
+        told = server.room.watch.series.recent(60)
+        assert sum(told["answers"]) >= 1
+        heard = [ms for ms in result.response_ms if ms is not None]
+        assert min(heard) - 400 < min(ms for ms in told["answer_p50_ms"] if ms) < max(heard) + 400
 
 
 async def test_the_series_is_bounded_and_needs_its_scope(serve, http):

@@ -62,7 +62,9 @@ async def test_packaged_voices_are_listed_before_they_are_downloaded(serve, http
             "personas": ["shop"],
         }
         assert (answer["engine"], answer["audition"]) == ("echo", "none")
-        assert "download the model first" in answer["cannot_add"]
+        assert answer["cannot_add"] == "model"
+        refused = await add(http, server)
+        assert (refused.status_code, "download the model first" in refused.json()["detail"]) == (409, True)
         older = await http.get(f"{server.local_url}/api/voices", headers=key(server))
         assert older.json() == answer
 
@@ -132,6 +134,7 @@ async def test_the_cpu_engine_is_heard_in_its_own_voice_and_says_so(studio, http
         assert len(other.content) < len(answer.content)
 
 
+@pytest.mark.slow
 async def test_personaplex_is_heard_in_the_voice_that_was_asked_for(studio, http):
     async with studio(engine="personaplex", device="cpu", slots=1) as server:
         assert (await add(http, server)).status_code == 201
