@@ -132,6 +132,8 @@ class Downloads:
     def _told(self, message: dict[str, object]) -> None:
         state, file, have, total = (message[key] for key in ("state", "file", "have", "total"))
         assert isinstance(file, str) and isinstance(have, int) and isinstance(total, int)
+        if self._progress and file != self._progress.file:
+            self._files = _sizes(self._directory)  # as the hub has told them by now
         if state == "downloading":
             self._files[file] = have, total
         self._set(Progress("checking" if state == "checking" else "downloading", file, have, total))

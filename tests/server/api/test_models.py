@@ -103,6 +103,8 @@ async def test_a_download_goes_on_without_whoever_began_it_is_stopped_and_goes_o
         told = await events(http, "GET", server, until=lambda event: event["have"] == 100_000)
         assert (told[-1]["file"], told[-1]["total"]) == (LM, len(hub.files[LM]))
         assert told[-1]["all_have"] >= 100_000
+        needed = sum(len(data) for name, data in hub.files.items() if name != "config.json")
+        assert told[-1]["all_total"] == needed
         again = await http.post(url(server), headers=key(server))
         assert (again.status_code, "already" in again.json()["detail"]) == (409, True)
         stopped = await http.delete(url(server), headers=key(server))

@@ -76,7 +76,7 @@ export const health = {
       lines: { cpu: "server", engine_cpu: "engine" },
     },
   },
-  units: { ms: "ms", MB: "MB", cores: "cores", calls: "" },
+  units: { ms: "ms", MB: "MB", cores: "", calls: "" },
   /** What a chart shows, for those who do not see it. */
   summary: (name: string, now: string, low: string, high: string) => `${name}: now ${now}, from ${low} to ${high}`,
   empty: (name: string) => `${name}: nothing measured`,

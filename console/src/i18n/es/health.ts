@@ -78,7 +78,7 @@ export const health: Texts["health"] = {
       lines: { cpu: "servidor", engine_cpu: "motor" },
     },
   },
-  units: { ms: "ms", MB: "MB", cores: "núcleos", calls: "" },
+  units: { ms: "ms", MB: "MB", cores: "", calls: "" },
   summary: (name, now, low, high) => `${name}: ahora ${now}, entre ${low} y ${high}`,
   empty: (name) => `${name}: nada medido`,
 };

@@ -2,19 +2,20 @@ import type { Texts } from "../en";
 
 export const voices: Texts["voices"] = {
   title: "Voces",
-  lead: "Lo que puede nombrar el campo `voice` de una persona. Las suyas van primero.",
+  lead: "Las voces que puede tener una persona. Las suyas van primero.",
   add: "Añadir una voz",
-  groups: { custom: "Propias", natural: "Naturales", varied: "Variadas" },
+  groups: { custom: "Propias", natural: "Naturales", varied: "Variadas", other: "Otras" },
   groupHints: {
     custom: "Hechas aquí a partir de grabaciones.",
     natural: "Serenas y uniformes: una buena elección para la mayoría de los negocios.",
     varied: "Más expresivas, y más distintas de una llamada a otra.",
+    other: "Vinieron con el modelo.",
   },
   noneOwn: "Todavía no ha hecho ninguna voz.",
   female: "Femenina",
   male: "Masculina",
   missing: "Sin descargar",
-  missingHint: "Las voces vienen con el modelo.",
+  missingHint: "Sin descargar: vienen con el modelo.",
   toModels: "Ir a los modelos",
   usedBy: (names) => `La usa ${names}`,
   line: "Frase que se dirá",
@@ -74,7 +75,7 @@ export const voices: Texts["voices"] = {
     make: "Hacer la voz",
     making: "Escuchando la grabación… Las llamadas siguen como si nada.",
     made: (name) => `La voz ${name} está hecha.`,
-    use: (name) => `Escriba \`voice: ${name}\` en una persona para usarla.`,
+    use: "Escriba esta línea en una persona para usarla:",
     loudness: (value) => `Se grabó a ${value} LUFS; la voz se lleva a −24.`,
   },
 };

@@ -61,9 +61,9 @@ export function Chart(given: ChartGiven) {
           label={useLabel(given, known)}
         />
         <div class="chart-times small muted num">
-          <span>{clockTime(from)}</span>
-          {at !== null && <span>{clockTime(from + ((at + 0.5) / COLUMNS) * (to - from))}</span>}
-          <span>{clockTime(to)}</span>
+          <span>{clockTime(from, false)}</span>
+          {at !== null && <span>{clockTime(from + ((at + 0.5) / COLUMNS) * (to - from), true)}</span>}
+          <span>{clockTime(to, false)}</span>
         </div>
       </div>
       <details class="chart-table">
@@ -114,7 +114,11 @@ function Drawing({
         <line class="chart-limit" x1={0} x2={WIDTH} y1={HEIGHT * (1 - limit / top)} y2={HEIGHT * (1 - limit / top)} />
       )}
       {columns.map((values, index) => (
-        <path key={index} class={`chart-path chart-line-${index}`} d={path(values, top, WIDTH, HEIGHT, bridge)} />
+        <path
+          key={index}
+          class={`chart-path chart-line-${index}${bridge ? "" : " chart-dots"}`}
+          d={path(values, top, WIDTH, HEIGHT, bridge)}
+        />
       ))}
       {at !== null && <line class="chart-at" x1={x} x2={x} y1={0} y2={HEIGHT} />}
     </svg>
@@ -180,8 +184,8 @@ function inTime(times: readonly number[], values: Values, from: number, to: numb
   });
 }
 
-function clockTime(ms: number): string {
+function clockTime(ms: number, seconds: boolean): string {
   const date = new Date(ms);
   const two = (value: number) => String(value).padStart(2, "0");
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return `${two(date.getHours())}:${two(date.getMinutes())}${seconds ? `:${two(date.getSeconds())}` : ""}`;
 }

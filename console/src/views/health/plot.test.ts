@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { figures, highest, path, roundUp, thinned } from "./plot";
 
 test("a scale ends at a round number that is not below the greatest value", () => {
-  expect([0.03, 0.9, 1, 4, 7, 80, 101, 230, 2500].map(roundUp)).toEqual([0.05, 1, 1, 5, 10, 100, 200, 250, 2500]);
+  expect([0.035, 0.9, 1, 4, 7, 80, 101, 230, 2500].map(roundUp)).toEqual([0.04, 1, 1, 4, 8, 80, 150, 250, 2500]);
   expect(roundUp(0)).toBe(1);
 });
 

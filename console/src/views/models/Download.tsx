@@ -3,6 +3,7 @@ import { api } from "../../api/client";
 import { readEvents } from "../../api/sse";
 import { useTexts } from "../../i18n";
 import { bytes, clock, number } from "../../lib/format";
+import { useEvery } from "../../lib/load";
 import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/Notice";
 import { toast, toastError } from "../../ui/Toasts";
@@ -16,14 +17,14 @@ const TOKENS = "https://huggingface.co/settings/tokens";
 const isOn = (progress: Progress | null) => progress?.state === "downloading" || progress?.state === "checking";
 
 /** The download of a model: begun, watched, stopped, and what to do where it failed. */
-export function Download({ model, mayWrite, onEnd }: { model: Model; mayWrite: boolean; onEnd: () => void }) {
+export function Download({ model, mayWrite, onChange }: { model: Model; mayWrite: boolean; onChange: () => void }) {
   const t = useTexts().models;
   const [progress, setProgress] = useState<Progress | null>(model.download);
   const [busy, setBusy] = useState(false);
   const path = `v1/models/${encodeURIComponent(model.name)}/download`;
   const on = isOn(progress);
-  const ended = useRef(onEnd);
-  ended.current = onEnd;
+  const changed = useRef(onChange);
+  changed.current = onChange;
 
   useEffect(() => {
     if (!on) return;
@@ -40,13 +41,23 @@ export function Download({ model, mayWrite, onEnd }: { model: Model; mayWrite: b
           },
           { signal: abort.signal },
         ).catch(() => null); // the line broke: the next look finds out how far it is
-        if (last && !isOn(last)) return ended.current();
+        if (last && !isOn(last)) return changed.current();
         await new Promise((resolve) => setTimeout(resolve, 1000));
       }
     };
     void look();
     return () => abort.abort();
   }, [on, path]);
+
+  // What another window began, or has ended, comes with the catalogue.
+  useEffect(() => {
+    if (!on) setProgress(model.download);
+  }, [model.download?.state]);
+  // The files' own states change with the file in work, and with each few seconds of it.
+  useEffect(() => {
+    if (on && progress?.file) changed.current();
+  }, [on, progress?.file]);
+  useEvery(5000, () => on && changed.current());
 
   const act = async (work: () => Promise<Progress>) => {
     setBusy(true);
@@ -66,7 +77,7 @@ export function Download({ model, mayWrite, onEnd }: { model: Model; mayWrite: b
   const stop = () =>
     act(async () => {
       const stopped = await api.delete<Progress>(path);
-      onEnd();
+      onChange();
       return stopped;
     });
 

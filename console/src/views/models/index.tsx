@@ -68,7 +68,7 @@ function ModelCard({ model, mayWrite, reload }: { model: Model; mayWrite: boolea
           {t.folder}: <code>{model.localPath}</code>
         </p>
       </div>
-      <Download key={model.download?.state ?? "none"} model={model} mayWrite={mayWrite} onEnd={reload} />
+      <Download model={model} mayWrite={mayWrite} onChange={reload} />
       <Files files={model.files} name={model.name} />
     </section>
   );

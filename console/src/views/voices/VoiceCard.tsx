@@ -8,13 +8,15 @@ import type { Voice } from "./types";
 interface Given {
   voice: Voice;
   playing: Playing;
+  /** Say that its file is not here; not where that is said of all its group. */
+  missing: boolean;
   /** Hear it; none where this engine does not speak in it. */
   onPlay?: () => void;
   onDelete?: () => void;
 }
 
 /** One voice: what it is called, what is known of it, how it sounds. */
-export function VoiceCard({ voice, playing, onPlay, onDelete }: Given) {
+export function VoiceCard({ voice, playing, missing, onPlay, onDelete }: Given) {
   const t = useTexts().voices;
   const now = playing?.name === voice.name ? playing.state : null;
   return (
@@ -22,7 +24,7 @@ export function VoiceCard({ voice, playing, onPlay, onDelete }: Given) {
       <div class="grow stack-small">
         <div class="row">
           <h3>{voice.name}</h3>
-          {!voice.available && <Pill>{t.missing}</Pill>}
+          {missing && <Pill>{t.missing}</Pill>}
         </div>
         <About voice={voice} />
       </div>

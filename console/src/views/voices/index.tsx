@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { api } from "../../api/client";
 import { useScope } from "../../api/session";
 import { useTexts } from "../../i18n";
+import { number } from "../../lib/format";
 import { useLoaded } from "../../lib/load";
 import { href } from "../../lib/router";
 import { Button, LinkButton } from "../../ui/Button";
@@ -11,7 +12,7 @@ import { confirm } from "../../ui/Dialog";
 import { SelectField, TextField } from "../../ui/Field";
 import { Notice } from "../../ui/Notice";
 import { Failed, Page, Waiting } from "../../ui/Page";
-import { toast } from "../../ui/Toasts";
+import { announce, toast } from "../../ui/Toasts";
 import type { ViewProps } from "..";
 import { AddVoice } from "./AddVoice";
 import { type Samples, useSamples } from "./sample";
@@ -54,7 +55,7 @@ export default function VoicesView(_: ViewProps) {
           onMade={(what) => {
             setAdding(false);
             setMade(what);
-            toast(t.dialog.made(what.voice.name));
+            announce(t.dialog.made(what.voice.name));
             loaded.reload();
           }}
         />
@@ -74,8 +75,7 @@ function Everything({ voices, mayWrite, reload }: { voices: Voices; mayWrite: bo
       text: t.removeText,
       act: t.remove,
       danger: true,
-      // biome-ignore lint/suspicious/noThenProperty: a question is no promise
-      then: async () => {
+      run: async () => {
         await api.delete(`v1/voices/${encodeURIComponent(voice.name)}`);
         toast(t.removed(voice.name));
         reload();
@@ -91,11 +91,11 @@ function Everything({ voices, mayWrite, reload }: { voices: Voices; mayWrite: bo
           <p class="small muted">{t.takesSlot}</p>
         </div>
       )}
-      {(["custom", "natural", "varied"] as const).map((category) => (
+      {GROUPS.map((group) => (
         <Group
-          key={category}
-          category={category}
-          voices={voices.voices.filter((voice) => voice.category === category)}
+          key={group}
+          group={group}
+          voices={voices.voices.filter((voice) => groupOf(voice) === group)}
           samples={samples}
           {...(own ? { line } : {})}
           {...(mayWrite ? { onDelete: drop } : {})}
@@ -105,8 +105,16 @@ function Everything({ voices, mayWrite, reload }: { voices: Voices; mayWrite: bo
   );
 }
 
+const GROUPS = ["custom", "natural", "varied", "other"] as const;
+type GroupName = (typeof GROUPS)[number];
+
+function groupOf(voice: Voice): GroupName {
+  if (voice.custom) return "custom";
+  return voice.category === "custom" ? "other" : voice.category;
+}
+
 interface GroupGiven {
-  category: Voice["category"];
+  group: GroupName;
   voices: readonly Voice[];
   samples: Samples;
   /** What is spoken, where a voice can be heard. */
@@ -114,15 +122,16 @@ interface GroupGiven {
   onDelete?: (voice: Voice) => void;
 }
 
-function Group({ category, voices, samples, line, onDelete }: GroupGiven) {
+function Group({ group, voices, samples, line, onDelete }: GroupGiven) {
   const t = useTexts().voices;
+  if (!voices.length && group !== "custom") return null;
   const missing = voices.length > 0 && voices.every((voice) => !voice.available);
   return (
-    <section class="stack-small" aria-labelledby={`voices-${category}`}>
+    <section class="stack-small" aria-labelledby={`voices-${group}`}>
       <div>
-        <h2 id={`voices-${category}`}>{t.groups[category]}</h2>
+        <h2 id={`voices-${group}`}>{t.groups[group]}</h2>
         <p class="small muted">
-          {voices.length ? t.groupHints[category] : t.noneOwn}
+          {voices.length ? t.groupHints[group] : t.noneOwn}
           {missing && (
             <>
               {" "}
@@ -136,7 +145,8 @@ function Group({ category, voices, samples, line, onDelete }: GroupGiven) {
           <VoiceCard
             key={voice.name}
             voice={voice}
-            playing={samples.playing}
+            missing={!voice.available && !missing}
+            playing={line === undefined ? null : samples.playing}
             {...(line === undefined
               ? {}
               : { onPlay: () => samples.toggle(voice.name, voice.name, { text: line.trim() }) })}
@@ -208,7 +218,13 @@ function Made({ made }: { made: MadeVoice }) {
   const t = useTexts().voices.dialog;
   return (
     <Notice kind="good">
-      {t.made(made.voice.name)} {t.loudness(made.loudness.toFixed(1))} {t.use(made.voice.name)}
+      <div class="stack-small">
+        <span>
+          {t.made(made.voice.name)} {t.loudness(number(made.loudness, 1).replace("-", "−"))}
+        </span>
+        <span>{t.use}</span>
+        <CopyLine text={`voice: ${made.voice.name}`} />
+      </div>
     </Notice>
   );
 }

@@ -1,1 +1,0 @@
-import{h as e,i as t,r as n,u as r}from"./Page-Bgt8Xjoy.js";function i(i){let a=e().models;return r(n,{title:a.title,children:r(t,{})})}export{i as default};
