@@ -50,7 +50,7 @@ async def place_demonstration_call(server: Server) -> None:
 
 def _what_next(console: Console, server: Server, persona: str) -> None:
     steps = (
-        ("Browser", f"{server.local_url}/ shows who answers; {server.local_url}/openapi.json describes the HTTP API"),
+        ("Browser", f".venv/bin/callbridge console --url {server.local_url} lets you in; for programs, /openapi.json"),
         ("Own question", f".venv/bin/callbridge call --wav question.wav --persona {persona}"),
         ("Persona", f"edit {server.settings.personas_dir / (persona + '.yaml')}: the next call answers from it"),
         ("Transcripts", ".venv/bin/callbridge calls list"),

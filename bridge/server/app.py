@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 import uvicorn
@@ -123,7 +124,9 @@ class Server:
         token = self.settings.twilio_auth_token
         signatures = Signatures(token.get_secret_value() if token else None, self.public_url)
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
-        collector = BridgeCollector(self.switchboard, self.journal, self.afterwards.metrics)
+        collector = BridgeCollector(
+            self.switchboard, self.journal, lambda: chain(self.afterwards.metrics(), self.access.metrics())
+        )
         calls = TwilioCalls(client_for_twilio(self.settings))
         calls_out = CallsOut(
             self.switchboard,

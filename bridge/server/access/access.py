@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, HTTPException, Security, WebSocket
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 
@@ -150,6 +151,15 @@ class Access:
         except TooManyStreamsError:
             raise _too_many(CHECK_SECONDS, f"this key has {MAX_STREAMS} streams open") from None
         return holder
+
+    def metrics(self) -> Iterable[Metric]:
+        """How many are let in, and how many are not for their pace."""
+        yield CounterMetricFamily("callbridge_api_refused", "Requests refused for their pace.", value=self.pace.refused)
+        yield GaugeMetricFamily("callbridge_api_sessions", "Sessions of the console.", value=len(self.sessions))
+        yield GaugeMetricFamily("callbridge_api_streams", "Sockets and event streams.", value=len(self.streams))
+        yield CounterMetricFamily(
+            "callbridge_api_streams_ended", "Those that ended because their key did.", value=self.streams.ended
+        )
 
     async def watch(self) -> None:
         """End what stays open when its key works no more, for as long as the server runs."""

@@ -74,6 +74,10 @@ class Streams:
         self.ended = 0
         self._open: set[Stream] = set()
 
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
     def of(self, key_id: str) -> int:
         """How many streams a key has open."""
         return Counter(stream.key_id for stream in self._open)[key_id]

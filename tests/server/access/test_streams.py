@@ -35,7 +35,7 @@ async def begin(socket):
         assert '"started"' in await socket.recv()
 
 
-async def test_a_socket_ends_with_its_key_and_the_call_in_it_is_recorded_to_its_end(serve):
+async def test_a_socket_ends_with_its_key_and_the_call_in_it_is_recorded_to_its_end(serve, http):
     async with serve() as server:
         key, _ = server.access.keys.create("phone", {"talk"})
         async with phone(server, key) as socket, phone(server, server.api_key) as owner:
@@ -51,7 +51,9 @@ async def test_a_socket_ends_with_its_key_and_the_call_in_it_is_recorded_to_its_
                         await socket.recv()
             assert socket.close_code == REVOKED
             await until(lambda: server.switchboard.calls == 1)
-            assert server.access.streams.ended == 1
+            metrics = (await http.get(f"{server.local_url}/metrics")).text
+            assert "callbridge_api_streams_ended_total 1.0" in metrics
+            assert "callbridge_api_refused_total 0.0" in metrics
         await until(lambda: all(entry.ended_how for entry in server.store.list()))
         assert {entry.ended_how for entry in server.store.list()} == {"carrier_lost", "caller_hung_up"}
 
