@@ -70,6 +70,8 @@ export const calls = {
   noMatch: "No call is like that",
   noMatchHint: "Try fewer words, or other days.",
   more: "Show older calls",
+  searchOlder: "Look through older calls",
+  notAmong: (count: number) => `Not among the newest ${count} calls. There are older ones.`,
   when: "When",
   number: "Number",
   persona: "Persona",

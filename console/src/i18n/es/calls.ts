@@ -73,6 +73,8 @@ export const calls: Texts["calls"] = {
   noMatch: "No hay ninguna llamada así",
   noMatchHint: "Pruebe con menos palabras o con otros días.",
   more: "Mostrar llamadas anteriores",
+  searchOlder: "Buscar en llamadas anteriores",
+  notAmong: (count) => `No está entre las ${count} llamadas más recientes. Hay anteriores.`,
   when: "Cuándo",
   number: "Número",
   persona: "Persona",

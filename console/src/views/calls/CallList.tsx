@@ -35,13 +35,18 @@ export function CallList({ query }: { query: URLSearchParams }) {
 
   const calls = [...(first.value?.calls ?? []), ...(more?.calls ?? [])];
   const next = more ? more.next : (first.value?.next ?? null);
+  const searched = (first.value?.searched ?? 0) + (more?.searched ?? 0);
   const fetchMore = async () => {
     setBusy(true);
     try {
       const page = await api.get<CallPageOfRows>("v1/calls", {
         query: { ...asked(filters), limit: PAGE, after: next },
       });
-      setMore({ calls: [...(more?.calls ?? []), ...page.calls], next: page.next });
+      setMore({
+        calls: [...(more?.calls ?? []), ...page.calls],
+        next: page.next,
+        searched: (more?.searched ?? 0) + (page.searched ?? 0),
+      });
     } catch (error) {
       toast(wordsFor(error), "danger");
     }
@@ -53,12 +58,12 @@ export function CallList({ query }: { query: URLSearchParams }) {
         <FilterBar filters={filters} />
         {first.error && <Failed message={first.error} retry={first.reload} />}
         {!first.value && first.loading && <Waiting />}
-        {first.value && calls.length === 0 && <Nothing filters={filters} />}
+        {first.value && calls.length === 0 && <Nothing filters={filters} searched={next ? searched : 0} />}
         {calls.length > 0 && <Rows calls={calls} />}
         {next && (
           <div class="row calls-more">
             <Button busy={busy} onClick={fetchMore}>
-              {t.more}
+              {searched ? t.searchOlder : t.more}
             </Button>
           </div>
         )}
@@ -67,13 +72,14 @@ export function CallList({ query }: { query: URLSearchParams }) {
   );
 }
 
-function Nothing({ filters }: { filters: Filters }) {
+/** No call to show; `searched` transcripts have been read where there are older ones to look through. */
+function Nothing({ filters, searched }: { filters: Filters; searched: number }) {
   const t = useTexts();
   const narrowed = isNarrowed(filters);
   return (
     <div class="card">
       <Empty icon={narrowed ? "search" : "calls"} title={narrowed ? t.calls.noMatch : t.calls.none}>
-        <p>{narrowed ? t.calls.noMatchHint : t.calls.noneHint}</p>
+        <p>{searched ? t.calls.notAmong(searched) : narrowed ? t.calls.noMatchHint : t.calls.noneHint}</p>
         {narrowed ? (
           <Button onClick={() => go(href(["calls"]))}>{t.calls.clear}</Button>
         ) : (
@@ -134,7 +140,7 @@ function Row({ call }: { call: CallRow }) {
       </td>
       <td class="calls-persona">{call.persona}</td>
       <td class="calls-how">
-        <HowPill how={call.ended_how} />
+        <HowPill how={call.ended} />
       </td>
       <td class="calls-marks">
         <span class="row">

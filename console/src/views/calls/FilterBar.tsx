@@ -29,7 +29,7 @@ export function FilterBar({ filters }: { filters: Filters }) {
             label={t.ending}
             value={filters.ended}
             onValue={(ended) => change({ ended })}
-            options={[["", t.any], ...Object.entries(t.how)]}
+            options={[["", t.any], ["in_progress", t.goingOn], ...Object.entries(t.how)]}
           />
           <TextField
             label={t.since}

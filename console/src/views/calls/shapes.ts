@@ -6,9 +6,10 @@ export interface CallRow {
   to: string;
   direction: "inbound" | "outbound";
   started_at: string;
-  ended_how: string | null;
+  /** How it ended; null while it goes on. */
+  ended: string | null;
   seconds: number | null;
-  recording: string | boolean | null;
+  recording: boolean;
   turns: number;
   verdicts: number;
   problems: number;
@@ -17,6 +18,8 @@ export interface CallRow {
 export interface CallPageOfRows {
   calls: CallRow[];
   next: string | null;
+  /** How many transcripts were read for the words that were asked for; null where none had to be. */
+  searched: number | null;
 }
 
 /** `GET /v1/calls/ID`, as far as it is shown; the words come from the transcript. */
@@ -35,7 +38,7 @@ export interface CallFacts {
   ended: string | null;
   reason: string | null;
   summary: string | null;
-  recording: boolean | string | null;
+  recording: boolean;
   counters: Record<string, number>;
 }
 

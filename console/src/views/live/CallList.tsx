@@ -28,6 +28,7 @@ export function CallList({ state, shown }: { state: HouseState; shown: string })
   return (
     <div class="live-list stack">
       <section aria-label={t.callsGoingOn}>
+        {state.calls.length === 0 && <p class="card muted">{t.idleTitle}</p>}
         <ul class="stack-small">
           {state.calls.map((call) => (
             <li key={call.call_id}>

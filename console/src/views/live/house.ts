@@ -58,8 +58,10 @@ const NOTHING: Glimpse = { speaker: "agent", text: "", verdicts: 0 };
 /** Two lines of a card. */
 const MOST_LETTERS = 80;
 
+const UNKNOWN: House = { link: "connecting", message: "", state: null, at: 0, glimpses: {} };
+
 /** The whole house, while the view is open. */
-export const house = store<House>({ link: "connecting", message: "", state: null, at: 0, glimpses: {} });
+export const house = store<House>(UNKNOWN);
 /** The loudness of both sides in dBFS; five times a second, so apart from the rest. */
 export const levels = store<Levels>({});
 /** The latest verdict, for whoever wants to say it. */
@@ -67,6 +69,8 @@ export const lastVerdict = store<{ call_id: string; verdict: VerdictRecord } | n
 
 /** Follow the house until `signal`. */
 export function watchHouse(signal: AbortSignal): void {
+  house.set(UNKNOWN); // what was known when the view was left is old
+  lastVerdict.set(null);
   void followEvents(
     "v1/events",
     ({ event, data }) => take(event, data),

@@ -1,5 +1,5 @@
 import "./live.css";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { useScope } from "../../api/session";
 import { useTexts } from "../../i18n";
 import { useStore } from "../../lib/store";
@@ -33,7 +33,7 @@ export default function Live({ rest }: ViewProps) {
   }, [verdict]);
 
   const chosen = rest[0] ?? "";
-  const shown = chosen || state?.calls[0]?.call_id || "";
+  const shown = useFollowed(chosen);
   return (
     <Page
       title={t.title}
@@ -50,8 +50,8 @@ export default function Live({ rest }: ViewProps) {
         {link === "waiting" && <Notice kind="warn">{message || t.reconnecting}</Notice>}
         {link === "denied" && <Notice kind="danger">{message || t.denied}</Notice>}
         {!state && (link === "connecting" || link === "open") && <Waiting />}
-        {state && !state.calls.length && !state.waiting.length && !chosen && <FirstCall />}
-        {state && (state.calls.length > 0 || state.waiting.length > 0 || chosen) && (
+        {state && !state.calls.length && !state.waiting.length && !shown && <FirstCall />}
+        {state && (state.calls.length > 0 || state.waiting.length > 0 || shown) && (
           <div class={chosen ? "live-split chosen" : "live-split"}>
             <CallList state={state} shown={shown} />
             <section class="live-panel" aria-label={t.followed}>
@@ -63,6 +63,18 @@ export default function Live({ rest }: ViewProps) {
       {calling && <PlaceCall onClose={() => setCalling(false)} />}
     </Page>
   );
+}
+
+/** The call to follow: the one that was chosen, else the first one, also when it is over, until there is another. */
+function useFollowed(chosen: string): string {
+  const calls = useStore(house, (now) => now.state?.calls);
+  const followed = useRef("");
+  const oneAtATime = window.matchMedia("(max-width: 940px)").matches; // as in live.css: there the list is all there is
+  if (chosen) followed.current = chosen;
+  else if (oneAtATime) followed.current = "";
+  else if (calls?.length && !calls.some((call) => call.call_id === followed.current))
+    followed.current = calls[0]?.call_id ?? "";
+  return followed.current;
 }
 
 /** How full the house is, and what answers. */
