@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 SHOTS = os.environ.get("CONSOLE_SHOTS")
 """A folder where the tests leave their screenshots, for eyes."""
@@ -16,6 +16,8 @@ SHOTS = os.environ.get("CONSOLE_SHOTS")
 WINDOWS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 WAIT_MS = 20_000
 """For a busy machine; nothing here is slow."""
+
+expect.set_options(timeout=WAIT_MS)
 
 
 @dataclass
