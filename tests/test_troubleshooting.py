@@ -36,6 +36,9 @@ def texts():
     found = [(ROOT / "Makefile").read_text()]
     for path in (ROOT / "bridge").rglob("*.py"):
         found += Texts(path.read_text()).found
+    # The console's words are of TypeScript; each stands on a line of its own.
+    for path in (ROOT / "console" / "src" / "i18n" / "en").glob("*.ts"):
+        found += path.read_text().splitlines()
     return [PARTED.sub("…", " ".join(text.split())) for text in found]
 
 
