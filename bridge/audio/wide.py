@@ -49,6 +49,10 @@ class WideStream:
         self._begun = False
         self._end_ms: int | None = None  # where the latest stretch ends
 
+    def ahead_ms(self, now_ms: float) -> float:
+        """How far ahead of time the latest stretch ends."""
+        return max(0.0, self._end_ms - now_ms) if self._end_ms is not None else 0.0
+
     def begin(self, now_ms: float) -> list[Audio]:
         """The call begins: what has been said meanwhile, from its first sound on."""
         self._begun = True

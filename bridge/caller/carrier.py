@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 import httpx
 
 from bridge.audio import mulaw
+from bridge.audio.wav import read_wav
 from bridge.caller.dial import Callee, Dialled, dial, pressed
 from bridge.caller.errors import CallError
 from bridge.caller.live_stream import Ending, LiveStream, Media, Step, Talker
-from bridge.caller.recording import read_wav, to_phone
+from bridge.caller.recording import to_phone
 from bridge.caller.ticker import Ticker
 from bridge.caller.twiml import Verb
 from bridge.caller.webhook import CallIds, Line, Webhooks

@@ -137,7 +137,7 @@ class Conversation:
                 self._said_ms = now_ms
                 return told
             case CallerSaid(text, start_ms, end_ms):
-                return [*self.answered(), _transcript("caller", text, start_ms, end_ms), _json(type="processing")]
+                return [*self.answered(), _json(type="processing"), _transcript("caller", text, start_ms, end_ms)]
         return []
 
     @property

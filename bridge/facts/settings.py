@@ -140,6 +140,16 @@ class Settings(BaseSettings):
         False,
         description="1 lets programs and browsers of this machine use the HTTP API and the console without a key.",
     )
+    chat_without_key: bool = Field(
+        False,
+        description="1 lets anyone who reaches this server talk over WS /api/chat without a key: the public clients of "
+        "that address can show none.",
+    )
+    enforce_persona: OptionalText = Field(
+        None,
+        description="The persona that answers over WS /api/chat, WS /ws/conversation and POST /v1/audio/speech, "
+        "whatever clients ask for. Empty: theirs.",
+    )
     rate_limit: OptionalRate = Field(
         "1200/minute", description="Requests of one key to the HTTP API, per second, minute or hour. Empty: no limit."
     )

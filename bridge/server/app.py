@@ -36,6 +36,10 @@ from bridge.server.apologies import apology
 from bridge.server.browser.routes import phone_routes
 from bridge.server.call_queue import CallQueue
 from bridge.server.calls_out import CallsOut
+from bridge.server.compat.chat import chat_routes
+from bridge.server.compat.conversation import conversation_routes
+from bridge.server.compat.reception import Reception
+from bridge.server.compat.speech import speech_routes
 from bridge.server.console import console_files, console_routes
 from bridge.server.do_not_call import DoNotCall
 from bridge.server.door import BoundedSocket, Door
@@ -141,12 +145,18 @@ class Server:
         app.include_router(twilio_routes(self.switchboard, self.book, signatures, twilio, calls, calls_out))
         app.include_router(sip_routes(self.switchboard, self.book, sip_settings(self.settings)))
         app.include_router(operation_routes(self.switchboard, self.book, self.room, collector))
+        reception = Reception(
+            self.switchboard, self.book, self.access, self.settings.record, self.settings.enforce_persona
+        )
+        app.include_router(chat_routes(reception, without_key=self.settings.chat_without_key))
+        app.include_router(conversation_routes(reception))
         mount(
             app,
             [
                 calls_routes(self.switchboard, self.store, self.settings.data_dir, self.access),
                 control_routes(self.switchboard, calls, calls_out, self.access),
                 session_routes(self.access),
+                speech_routes(reception),
                 *self.house.routes(self.access),
                 *machine_room_routes(self.room, self.switchboard, self.access),
                 phone_routes(self.switchboard, self.book, self.access, record=self.settings.record),

@@ -102,11 +102,17 @@ class SocketLeg(ABC):
         if self._closed:
             return
         self._closed = True
-        if self._socket.application_state is WebSocketState.DISCONNECTED:
-            return
-        short = reason.encode()[:MAX_CLOSE_REASON].decode(errors="ignore")
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._socket.close(code, short)
-        except (TimeoutError, RuntimeError, WebSocketDisconnect) as error:
-            self.broken = self.broken or type(error).__name__
+        self.broken = self.broken or await close_socket(self._socket, code, reason)
+
+
+async def close_socket(socket: WebSocket, code: int, reason: str) -> str:
+    """Close an accepted socket in bounded time. The name of the error that kept it from being told so, or nothing."""
+    if socket.application_state is WebSocketState.DISCONNECTED:
+        return ""
+    short = reason.encode()[:MAX_CLOSE_REASON].decode(errors="ignore")
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await socket.close(code, short)
+    except (TimeoutError, RuntimeError, WebSocketDisconnect) as error:
+        return type(error).__name__
+    return ""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from bridge.call.leg import Leg
 from bridge.call.parting import Outcome
 from bridge.call.recording import Recording
 from bridge.call.session import CallSession
@@ -154,7 +155,7 @@ class Switchboard:
             self._arriving.pop(ticket.call_id, None)
         await self.hold_started(ticket, leg)
 
-    async def hold_started(self, ticket: Ticket, leg: SocketLeg) -> None:
+    async def hold_started(self, ticket: Ticket, leg: Leg) -> None:
         """Hold one call whose stream has begun, to its end. Never raises for what the call does."""
         self._arriving.pop(ticket.call_id, None)  # until it is seated, nothing else runs
         task = asyncio.current_task()
@@ -168,7 +169,7 @@ class Switchboard:
             if not self._tasks:
                 self._idle.set()
 
-    async def _record_call(self, ticket: Ticket, leg: SocketLeg) -> None:
+    async def _record_call(self, ticket: Ticket, leg: Leg) -> None:
         live = self.register.open(ticket)
         outcome = Outcome("internal_error", "an error of the bridge; its log has the details")
         try:
@@ -186,7 +187,7 @@ class Switchboard:
             else:
                 self.register.close(live, outcome)
 
-    async def _seat(self, live: LiveCall, leg: SocketLeg) -> Outcome:
+    async def _seat(self, live: LiveCall, leg: Leg) -> Outcome:
         ticket = live.ticket
 
         def write(record: Record) -> None:

@@ -68,6 +68,7 @@ def test_a_question_and_its_answer_are_told_in_order():
     stream = opened()
     asked = told(stream.tell(CallerSaid("When do you open?", 100, 900), 1000.0))
     assert asked == [
+        {"type": "processing"},
         {
             "type": "transcript",
             "data": {
@@ -75,7 +76,6 @@ def test_a_question_and_its_answer_are_told_in_order():
                 "user": "When do you open?",
             },
         },
-        {"type": "processing"},
     ]  # fmt: skip
     assert stream.tell(AgentSaid(" At nine,", 1, 1200, 1500), 1500.0) == []
     assert stream.tell(AgentSaid(" daily.", 1, 1500, 1900), 1900.0) == []
@@ -93,7 +93,7 @@ def test_another_turn_and_another_question_end_the_answer_before():
     stream.tell(AgentSaid(" One.", 1, 0, 80), 0.0)
     assert [each["type"] for each in told(stream.tell(AgentSaid(" Two.", 2, 80, 160), 0.0))] == ["transcript", "done"]
     kinds = [each["type"] for each in told(stream.tell(CallerSaid("Three?", 200, 300), 0.0))]
-    assert kinds == ["transcript", "done", "transcript", "processing"]
+    assert kinds == ["transcript", "done", "processing", "transcript"]
 
 
 def test_other_records_are_nothing_to_the_client():
