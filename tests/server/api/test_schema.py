@@ -34,6 +34,7 @@ parameters = {{ "path.name" = {{ dictionary = "models", probability = 0.7 }} }}
 [checks]
 # That something cannot be done here, or not now, is an answer, where it is described.
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 501, 502, 503]
+negative_data_rejection.expected-statuses = ["4xx", 501, 502, 503]
 """
 CHECKS = (
     "not_a_server_error",
@@ -42,6 +43,8 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
     "missing_required_header",
+    "negative_data_rejection",
+    "unsupported_method",
     "ignored_auth",
 )
 
