@@ -110,9 +110,23 @@ class Bridge:
         first = {name: value for name, value in given.items() if value is not None}
         return Socket(self._channel, "/ws/conversation", first)
 
-    def phone(self, persona: str, *, format: Literal["pcm24", "ulaw8"] = "pcm24", record: bool = False) -> Phone:
-        """A call as the browser makes it, with each record of the call as it is written."""
-        start = {"type": "start", "persona": persona, "format": format, "record": record}
+    def phone(
+        self,
+        persona: str | None = None,
+        *,
+        voice: str | None = None,
+        text_prompt: str | None = None,
+        seed: int | None = None,
+        format: Literal["pcm24", "ulaw8"] = "pcm24",
+        record: bool | None = None,
+    ) -> Phone:
+        """A call as the browser makes it, with each record of the call as it is written.
+
+        Speak once the message `started` has come. `format` is that of the sound, both ways; without `record` the
+        bridge's setting counts.
+        """
+        given = {"persona": persona, "voice": voice, "text_prompt": text_prompt, "seed": seed, "record": record}
+        start = {"type": "start", "format": format} | {n: value for n, value in given.items() if value is not None}
         return Phone(self._channel, "/v1/phone", start)
 
     def listen(self, call_id: str) -> Socket:

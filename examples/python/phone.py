@@ -20,7 +20,7 @@ async def call(bridge: Bridge, persona: str, question: bytes, answer: wave.Wave_
             await phone.play(question + SILENCE)
             await phone.hang_up()
 
-        talking = asyncio.create_task(talk())
+        talking = None
         async for message in phone:
             if isinstance(message, bytes):
                 answer.writeframes(message)
@@ -28,7 +28,10 @@ async def call(bridge: Bridge, persona: str, question: bytes, answer: wave.Wave_
                 await phone.mark(message["name"])
             else:
                 print(message)
-        talking.cancel()
+                if message["type"] == "started":
+                    talking = asyncio.create_task(talk())
+        if talking:
+            talking.cancel()
 
 
 persona, wav_in, wav_out = sys.argv[1:4]

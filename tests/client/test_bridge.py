@@ -1,6 +1,7 @@
 """The client against a real server."""
 
 import asyncio
+import wave
 
 import pytest
 
@@ -136,16 +137,22 @@ async def test_voices_models_and_the_machine_are_told(bridge):
 async def test_a_phone_call_is_heard_and_told_to_its_end(bridge):
     heard, told = bytearray(), []
     async with bridge.phone("shop") as phone:
-        talking = asyncio.create_task(phone.play(bytes(48_000)))
+
+        async def talk():
+            await phone.play(bytes(24_000))
+            await phone.press("1")
+            await phone.hang_up()
+
         async for message in phone:
             if isinstance(message, bytes):
                 heard += message
             else:
                 told.append(message)
-            if len(heard) > 24_000 and talking:
-                await phone.hang_up()
-                talking.cancel()
-                talking = None
+                if message["type"] == "started":
+                    talking = asyncio.create_task(talk())
+        await talking
+    assert len(heard) > 12_000
+    assert "digit" in [one["record"]["type"] for one in told if one["type"] == "record"]
     assert told[0]["type"] == "started"
     assert told[0]["business"] == "Corner Shop"
     assert told[-1]["type"] == "ended"
@@ -156,3 +163,36 @@ async def test_a_phone_call_to_nobody_is_an_error_in_words(bridge):
         async with bridge.phone("nobody") as phone:
             async for _ in phone:
                 pass
+
+
+async def test_a_recording_is_answered(bridge, tmp_path):
+    question = tmp_path / "question.wav"
+    with wave.open(str(question), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(24_000)
+        wav.writeframes(bytes(9600))
+    answer = await asked(bridge.speech, question, persona="shop", seed=7)
+    assert answer.wav.startswith(b"RIFF")
+    assert "turns" in answer.transcript
+    with pytest.raises(NotFoundError):
+        await asked(bridge.speech, question, persona="nobody")
+
+
+async def test_a_conversation_is_held_in_raw_sound(bridge):
+    heard, told = bytearray(), []
+    async with bridge.conversation(persona="shop") as socket:
+
+        async def talk():
+            await socket.play(bytes(96_000))
+            await socket.close()
+
+        talking = asyncio.create_task(talk())
+        async for message in socket:
+            if isinstance(message, bytes):
+                heard += message
+            else:
+                told.append(message)
+        await talking
+    assert len(heard) > 48_000
+    assert told[0]["type"] == "config_ack"

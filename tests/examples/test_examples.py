@@ -204,9 +204,32 @@ def seconds(file):
         return wav.getnframes() / wav.getframerate()
 
 
+@pytest.mark.slow  # it talks in real time
 @pytest.mark.parametrize("language", WITH_SOCKETS)
 async def test_a_phone_call_is_answered(house, language):
     told = await house.run(language, "phone", "shop", "question.wav", f"{language}.wav")
     assert "Corner Shop" in told
     assert "ended" in told
     assert seconds(house.folder / f"{language}.wav") > 1
+
+
+@pytest.mark.slow  # it talks in real time
+@pytest.mark.parametrize("language", WITH_SOCKETS)
+async def test_a_conversation_is_held_in_raw_sound(house, language):
+    assert "config_ack" in await house.run(language, "conversation", "shop", "question.wav", f"{language}.wav")
+    assert seconds(house.folder / f"{language}.wav") > 1
+
+
+@pytest.mark.slow  # it talks in real time
+@pytest.mark.parametrize("language", WITH_SOCKETS)
+async def test_the_public_servers_protocol_is_spoken(house, language):
+    question = EXAMPLES / "question.ogg"
+    assert "the agent is there" in await house.run(language, "chat", "You are wise.", question, f"{language}.ogg")
+    assert (house.folder / f"{language}.ogg").read_bytes().startswith(b"OggS")
+
+
+@pytest.mark.slow  # it talks in real time
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_recording_is_answered(house, language):
+    assert "turns" in await house.run(language, "speech", "shop", "question.wav", f"{language}.wav")
+    assert seconds(house.folder / f"{language}.wav") >= seconds(house.folder / "question.wav")

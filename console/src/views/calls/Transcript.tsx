@@ -1,7 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { LineBody, LineTime, lineClass } from "../../call/Conversation";
 import { type Line, lineAt } from "../../call/conversation";
-import { phrasesOf } from "../../call/highlight";
 import { useTexts } from "../../i18n";
 import { clock } from "../../lib/format";
 import type { Playback } from "./usePlayback";
@@ -12,7 +11,6 @@ const EARLIER_MS = 200;
 export function Transcript({ lines, playback }: { lines: readonly Line[]; playback: Playback | null }) {
   const t = useTexts().calls;
   const [current, setCurrent] = useState(-1);
-  const phrases = phrasesOf(lines);
   const list = useRef<HTMLOListElement>(null);
   useEffect(() => {
     if (!playback) return;
@@ -44,7 +42,7 @@ export function Transcript({ lines, playback }: { lines: readonly Line[]; playba
           ) : (
             <LineTime line={line} />
           )}
-          <LineBody line={line} phrases={phrases} />
+          <LineBody line={line} />
         </li>
       ))}
     </ol>

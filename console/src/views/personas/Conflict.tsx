@@ -15,11 +15,10 @@ interface Given {
   onTheirs: () => void;
   onMine: () => void;
   onBoth: () => void;
-  onClose: () => void;
 }
 
-/** Two versions of one file, and the ways out. Closed without a choice, the next save asks again. */
-export function Conflict({ mine, theirs, onTheirs, onMine, onBoth, onClose }: Given) {
+/** Two versions of one file, and the ways out. Closing it is the way that loses nothing. */
+export function Conflict({ mine, theirs, onTheirs, onMine, onBoth }: Given) {
   const t = useTexts().personas.conflict;
   const lines = theirs.yaml === null ? [] : compared(theirs.yaml, mine);
   const differ = lines.some((line) => line.kind === "theirs" || line.kind === "mine");
@@ -27,7 +26,7 @@ export function Conflict({ mine, theirs, onTheirs, onMine, onBoth, onClose }: Gi
     <Dialog
       wide
       title={t.title}
-      onClose={onClose}
+      onClose={onBoth}
       foot={
         <>
           {theirs.yaml !== null && <Button onClick={onTheirs}>{t.theirs}</Button>}
