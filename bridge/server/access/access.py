@@ -7,6 +7,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -89,12 +90,15 @@ class Access:
         self.sessions = sessions
         self.pace = pace
         self.streams = Streams()
+        # Of their own: whoever comes in does not wait behind long work in the threads that all share.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="keys")
         self.public_url = public_url
         self._api_key = api_key
         self._loopback_without_key = loopback_without_key
 
     def close(self) -> None:
         """Give the database's connections back."""
+        self._threads.shutdown(wait=False)
         self.keys.close()
 
     def requires(self, scope: Scope) -> Callable[..., Awaitable[Holder]]:
@@ -213,7 +217,7 @@ class Access:
     async def _looked_up(self, look: Callable[[str], KeyEntry | None], text: str) -> Holder | None:
         """Read in a thread, with each request: a key works as soon as it is made, and no longer once it is revoked."""
         try:
-            entry = await asyncio.to_thread(look, text)
+            entry = await asyncio.get_running_loop().run_in_executor(self._threads, look, text)
         except StoreError as error:
             log.error("%s", error)
             raise DeniedError(

@@ -76,6 +76,23 @@ async def test_events_end_with_their_key(serve, client):
             assert not server.access.streams.of(entry.key_id)
 
 
+async def test_nobody_listens_in_with_a_key_that_was_revoked(serve):
+    async with serve() as server:
+        key, _ = server.access.keys.create("listener", {"calls:listen"})
+        async with phone(server, server.api_key) as talking:
+            await begin(talking)
+            [call_id] = server.switchboard.live
+            url = f"{server.local_url.replace('http', 'ws')}/v1/calls/{call_id}/listen"
+            async with connect(url, proxy=None, additional_headers={"Authorization": f"Bearer {key}"}) as listening:
+                assert '"format"' in await listening.recv()
+                server.access.keys.revoke("listener")
+                await server.access.streams.check(server.access.holder_of_id)
+                async with asyncio.timeout(5):
+                    await listening.wait_closed()
+            assert listening.close_code == REVOKED
+            assert server.switchboard.calls == 1
+
+
 async def test_one_key_has_a_bounded_number_of_streams(serve, client, monkeypatch):
     monkeypatch.setattr(streams, "MAX_STREAMS", 2)
     async with serve() as server, contextlib.AsyncExitStack() as stack:
