@@ -52,6 +52,7 @@ test-day: setup-test
 	$(BIN)/pytest -m day tests/day
 
 # The model runtime against the public package moshi, which has an environment of its own: its pins exclude our torch.
+# And its command-line client against our server.
 PARITY := .venv-parity
 test-parity: setup-test
 	@test -x $(PARITY)/bin/python || { \
@@ -60,7 +61,7 @@ test-parity: setup-test
 	    torch==2.13.0 safetensors sentencepiece einops numpy huggingface_hub tqdm && \
 	  $(PARITY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps moshi==0.2.13; \
 	} || { echo "SKIPPED: moshi 0.2.13 cannot be installed here, so nothing is compared with it" >&2; rm -rf $(PARITY); }
-	$(BIN)/pytest -rs tests/engine/personaplex/test_parity.py
+	$(BIN)/pytest -rs tests/engine/personaplex/test_parity.py tests/server/compat/test_public_client.py
 
 # A real Asterisk comes by `callbridge sip up`, which needs mmdebstrap to fetch it.
 SIP_PACKAGES := sip-tester baresip-core tcpdump mmdebstrap openssl

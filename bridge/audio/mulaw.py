@@ -38,6 +38,8 @@ _ENCODE = np.roll(_encode_table(), -(1 << 13))
 
 _DECODE_FLOAT = (_DECODE / np.float32(32768)).astype(np.float32)
 
+_ENERGY = np.square(_DECODE_FLOAT)
+
 
 def decode(ulaw: bytes | bytearray | memoryview) -> npt.NDArray[np.int16]:
     """Mu-law bytes to int16 samples at the same rate."""
@@ -47,6 +49,11 @@ def decode(ulaw: bytes | bytearray | memoryview) -> npt.NDArray[np.int16]:
 def decode_float(ulaw: bytes | bytearray | memoryview) -> npt.NDArray[np.float32]:
     """Mu-law bytes to float32 samples, full scale ±1."""
     return _DECODE_FLOAT[np.frombuffer(ulaw, np.uint8)]
+
+
+def energy(ulaw: bytes) -> float:
+    """Sum of the squares of samples at full scale ±1."""
+    return float(_ENERGY[np.frombuffer(ulaw, np.uint8)].sum())
 
 
 def encode(pcm: npt.NDArray[np.int16]) -> bytes:

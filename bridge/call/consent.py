@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, Protocol
 
+from bridge.call.ear import Ear
 from bridge.facts.formats import PHONE_BYTES_PER_MS
 from bridge.persona.schema import RecordingNotice
 from bridge.transcript.records import RecordingRecord
@@ -18,17 +19,8 @@ from bridge.transcript.records import RecordingRecord
 State = Literal["waiting", "recording", "refused"]
 
 
-class Recorder(Protocol):
-    """Takes both voices; see `bridge.call.recording`."""
-
-    def caller(self, ulaw: bytes) -> None:
-        """The caller's audio in order, 8 kHz mu-law."""
-
-    def agent(self, at: int, ulaw: bytes) -> None:
-        """Agent audio that is heard from sample `at` on."""
-
-    def cut(self, at: int) -> None:
-        """Nothing of the agent is heard after sample `at`."""
+class Recorder(Ear, Protocol):
+    """Keeps both voices; see `bridge.call.recording`."""
 
     def permit(self, at: int) -> None:
         """The call may be kept from sample `at` on."""

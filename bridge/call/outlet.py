@@ -1,8 +1,8 @@
-"""What the caller hears: audio on its way to the carrier, the account of it, marks where they count, a recording."""
+"""What the caller hears: audio on its way to the carrier, the account of it, marks where they count, who else hears."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from bridge.audio import mulaw
 from bridge.audio.playout import Piece, Playout
 from bridge.audio.resample import model_to_phone, phone_to_model
-from bridge.call.consent import Recorder
+from bridge.call.ear import Ear
 from bridge.call.leg import Leg
 from bridge.facts.events import Clear, SendAudio, SendMark
 from bridge.facts.formats import MODEL_FRAME, PHONE_BYTES_PER_MS, PHONE_FRAME, WIDE_BYTES
@@ -31,11 +31,11 @@ class Outlet:
     """The way out of one call. Owner: the call."""
 
     def __init__(
-        self, leg: Leg, recorder: Recorder | None, write: Callable[[records.Record], None], now: Callable[[], int]
+        self, leg: Leg, ears: Sequence[Ear], write: Callable[[records.Record], None], now: Callable[[], int]
     ) -> None:
         """`now` gives the call's clock in samples at 8 kHz."""
         self.playout = Playout()
-        self._leg, self._recorder, self._write, self._now = leg, recorder, write, now
+        self._leg, self._ears, self._write, self._now = leg, ears, write, now
         self._down, self._up = model_to_phone(), phone_to_model()
         self._silent_before = True
 
@@ -57,8 +57,8 @@ class Outlet:
     async def _send(self, audio: SendAudio, turn: int, *, marked: bool) -> Piece:
         """Enter a piece in the account, and send it; with a mark behind what has text."""
         piece = self.playout.send(self._now(), len(audio.ulaw), audio.text, turn, marked=marked)
-        if self._recorder:
-            self._recorder.agent(piece.start, audio.ulaw)
+        for ear in self._ears:
+            ear.agent(piece.start, audio.ulaw)
         if piece.mark is None:
             await self._leg.send(audio)
         else:
@@ -79,8 +79,8 @@ class Outlet:
         for piece in self.playout.clear(now):
             if piece.text:
                 self._write(records.AgentUnheard(piece.text, piece.turn, now // PHONE_BYTES_PER_MS, reason))
-        if self._recorder:
-            self._recorder.cut(now)
+        for ear in self._ears:
+            ear.cut(now)
 
     def _to_phone(self, pcm: bytes) -> bytes:
         """One frame at 24 kHz as 640 mu-law bytes. Two silent frames in a row need no filter: its tail is gone."""

@@ -205,10 +205,10 @@ class Recording:
 class Timeline:
     """Both sides of a call as mu-law, from the first sample that is not final yet. Pure: no thread, no file."""
 
-    def __init__(self, counters: RecordingCounters) -> None:
-        """Begin at sample 0."""
+    def __init__(self, counters: RecordingCounters, *, base: int = 0, lag: int = LAG, block: int = BLOCK) -> None:
+        """Begin at sample `base`. A `block` of samples is final once `lag` more of the caller's have come."""
         self._counters = counters
-        self._base = 0
+        self._base, self._lag, self._block = base, lag, block
         self._muted_until = 0
         self._left = bytearray()
         self._right = bytearray()
@@ -246,13 +246,13 @@ class Timeline:
 
     def take_final(self) -> tuple[bytes, bytes] | None:
         """One block that nothing can change any more, or none yet."""
-        if len(self._left) < LAG + BLOCK:
+        if len(self._left) < self._lag + self._block:
             return None
-        return self._take(BLOCK)
+        return self._take(self._block)
 
     def take_rest(self) -> tuple[bytes, bytes] | None:
         """At the end: the next block up to the caller's last sample. What the agent had beyond it was not heard."""
-        return self._take(min(BLOCK, len(self._left))) if self._left else None
+        return self._take(min(self._block, len(self._left))) if self._left else None
 
     def _take(self, samples: int) -> tuple[bytes, bytes]:
         left, right = bytes(self._left[:samples]), bytes(self._right[:samples])

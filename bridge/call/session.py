@@ -18,6 +18,7 @@ from typing import Final
 from bridge.audio.intake import CallerFrame
 from bridge.audio.playout import Piece
 from bridge.call.consent import Consent, Recorder
+from bridge.call.ear import Ear
 from bridge.call.idle import IdleWatch
 from bridge.call.inlet import Inlet
 from bridge.call.leg import Leg
@@ -65,26 +66,29 @@ class CallSession:
         apology: bytes = b"",
         rescue: Rescue | None = None,
         recorder: Recorder | None = None,
+        audience: Ear | None = None,
         resumed: bool = False,
         earlier_seconds: float = 0.0,
     ) -> None:
         """`write` takes the records of the call, `clock` gives monotonic seconds, `utc_now` ISO 8601.
 
         `apology` is 8 kHz mu-law, played when the engine fails and the call with it; `rescue` may spare it that.
-        A caller whose call is `resumed` has heard greeting and notices before; it has lasted `earlier_seconds` already.
+        `audience` hears what the `recorder` does, recorded or not. A caller whose call is `resumed` has heard greeting
+        and notices before; it has lasted `earlier_seconds` already.
         """
         self.persona = persona
         self._leg, self._slot, self._utc_now = leg, slot, utc_now
         self._memory = Recollector(persona, recorded=recorder is not None, resumed=resumed)
         self._write = self._memory.noting(write)
-        self._apology, self._rescue, self._recorder = apology, rescue, recorder
+        self._apology, self._rescue = apology, rescue
+        self._ears = [ear for ear in (recorder, audience) if ear]
         self._consent = Consent(recorder, persona.recording, write, told=resumed)
         self._hold: Hold | None = None
         self._engine_heard = 0.0  # when the latest agent frame came, in seconds of the call
         self._turn = 0
         self._reseats = 0
         self._inlet = Inlet(clock, wide=leg.wide)
-        self._outlet = Outlet(leg, recorder, self._write, self._now)
+        self._outlet = Outlet(leg, self._ears, self._write, self._now)
         self._over: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._idle = IdleWatch(persona.limits.idle_seconds)
         self._parting = Parting(persona)
@@ -179,8 +183,8 @@ class CallSession:
 
     def _push(self, frame: CallerFrame) -> None:
         self._slot.push(frame)
-        if self._recorder:
-            self._recorder.caller(frame.ulaw)
+        for ear in self._ears:
+            ear.caller(frame.ulaw)
 
     # -- speaking
 

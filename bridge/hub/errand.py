@@ -5,8 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.engine import errand
+from bridge.hub.disk import look
 from bridge.hub.errors import HubError
-from bridge.hub.files import REPO
+from bridge.hub.files import REPO, VOICES_ARCHIVE
+
+
+def sizes_of(directory: Path) -> dict[str, tuple[int, int]]:
+    """Of each file that is to be downloaded: bytes that are there, and those expected. Raises `HubError`."""
+    return {
+        found.name: (found.present, found.expected)
+        for found in look(directory)
+        if not found.name.endswith("/") and (found.required or found.name == VOICES_ARCHIVE)
+    }
 
 
 def bring(order: errand.Told, tell: errand.Tell) -> errand.Told:
@@ -19,11 +29,17 @@ def bring(order: errand.Told, tell: errand.Tell) -> errand.Told:
             f"the package {error.name} is not installed, and downloads need it: pip install 'callbridge[personaplex]'",
             "package",
         ) from None
-    done = download(
-        Hub(REPO, order["token"]),
-        Path(order["directory"]),
-        progress=lambda doing, file, have, total: tell({"state": doing, "file": file, "have": have, "total": total}),
-    )
+    directory = Path(order["directory"])
+    said = ""
+
+    def moved(doing: str, file: str, have: int, total: int) -> None:
+        nonlocal said
+        # The hub has told the sizes of all files before the first byte of one moves.
+        sizes = {"sizes": sizes_of(directory)} if file != said else {}
+        said = file
+        tell({"state": doing, "file": file, "have": have, "total": total} | sizes)
+
+    done = download(Hub(REPO, order["token"]), directory, progress=moved)
     return {"revision": done.revision, "fetched": list(done.fetched), "already": list(done.already)}
 
 

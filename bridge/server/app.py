@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Final
 
 import uvicorn
@@ -33,6 +32,9 @@ from bridge.server.api.operation import operation_routes
 from bridge.server.api.router import mount
 from bridge.server.api.session import session_routes
 from bridge.server.apologies import apology
+from bridge.server.browser.events import events_routes
+from bridge.server.browser.listen import listen_routes
+from bridge.server.browser.onlookers import Onlookers
 from bridge.server.browser.routes import phone_routes
 from bridge.server.call_queue import CallQueue
 from bridge.server.calls_out import CallsOut
@@ -74,6 +76,7 @@ from bridge.server.wiring import (
     reachable,
     sip_settings,
 )
+from bridge.transcript.redact import mask
 
 log = logging.getLogger("bridge.server")
 
@@ -102,9 +105,11 @@ class Server:
         self.afterwards = Afterwards(settings, self.journal, self.store, self.public_url)
         self.do_not_call = DoNotCall(settings.database)
         tokens = StreamTokens(settings.stream_token_seconds, time.monotonic)
+        self.onlookers = Onlookers(lambda: self.switchboard, mask if settings.redact else str)
+        watchers = (self.afterwards.calls, self.onlookers)
         self.switchboard = Switchboard(
             self.engine,
-            Register(self.journal, self.store, settings.data_dir, self.engine.name, self.afterwards.calls),
+            Register(self.journal, self.store, settings.data_dir, self.engine.name, *watchers),
             tokens,
             apology,
             Seating(
@@ -128,9 +133,8 @@ class Server:
         token = self.settings.twilio_auth_token
         signatures = Signatures(token.get_secret_value() if token else None, self.public_url)
         twilio = TwilioSettings(self.public_url, self.settings.default_persona, self.settings.record)
-        collector = BridgeCollector(
-            self.switchboard, self.journal, lambda: chain(self.afterwards.metrics(), self.access.metrics())
-        )
+        more = (self.afterwards.metrics, self.access.metrics, self.onlookers.metrics)
+        collector = BridgeCollector(self.switchboard, self.journal, *more)
         calls = TwilioCalls(client_for_twilio(self.settings))
         calls_out = CallsOut(
             self.switchboard,
@@ -160,6 +164,8 @@ class Server:
                 *self.house.routes(self.access),
                 *machine_room_routes(self.room, self.switchboard, self.access),
                 phone_routes(self.switchboard, self.book, self.access, record=self.settings.record),
+                listen_routes(self.switchboard, self.onlookers, self.access),
+                events_routes(self.onlookers, self.access),
             ],
         )
         app.include_router(console_routes(console_files()))

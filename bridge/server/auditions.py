@@ -79,7 +79,7 @@ class Auditions:
 
     async def speak(self, voice: VoiceInfo, text: str, language: str) -> Sample:
         """`text` in this voice, or in the engine's own. Raises `AuditionError` in words, `NoVoiceError` if never."""
-        key = (self._engine.name, language, text, *_identity(voice))
+        key = (self._engine.name, language, text, *await asyncio.to_thread(_identity, voice))
         if key in self._store:
             self._store.move_to_end(key)
             return self._store[key]

@@ -82,6 +82,13 @@ class CallQueue(Generic[Call]):
         return [waiting.call for waiting in self._waiting.values()]
 
     @property
+    def waits(self) -> list[tuple[Call, float]]:
+        """Those who wait, the first one first, and for how many seconds."""
+        self._expire()
+        now = self._clock()
+        return [(waiting.call, now - waiting.since) for waiting in self._waiting.values()]
+
+    @property
     def longest_wait(self) -> float:
         """Seconds for which the first one has waited; 0 if nobody waits."""
         self._expire()

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from bridge.facts.errors import BridgeError
-from bridge.hub.disk import look
-from bridge.hub.files import VOICES_ARCHIVE, voices_dir
+from bridge.hub.errand import sizes_of
 from bridge.server.errands import ErrandError, errand
 
 log = logging.getLogger("bridge.models")
 
 State = Literal["downloading", "checking", "done", "failed", "stopped"]
 OVER: Final[frozenset[State]] = frozenset({"done", "failed", "stopped"})
-
-Look = Callable[[Path], dict[str, tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +68,12 @@ class Downloads:
         """Whether a download is going on."""
         return self._task is not None and not self._task.done()
 
-    def begin(self) -> Progress:
+    async def begin(self) -> Progress:
         """Start, or go on where an earlier one was stopped. Raises `BusyError`; `HubError` for a damaged manifest."""
+        sizes = await asyncio.to_thread(sizes_of, self._directory)
         if self.busy:
             raise BusyError("the model is being downloaded already; watch that download, or stop it")
-        self._files = _sizes(self._directory)
+        self._files = sizes
         self._set(Progress("downloading"))
         self._task = asyncio.create_task(self._run())
         assert self._progress is not None
@@ -132,8 +130,8 @@ class Downloads:
     def _told(self, message: dict[str, object]) -> None:
         state, file, have, total = (message[key] for key in ("state", "file", "have", "total"))
         assert isinstance(file, str) and isinstance(have, int) and isinstance(total, int)
-        if self._progress and file != self._progress.file:
-            self._files = _sizes(self._directory)  # as the hub has told them by now
+        if isinstance(sizes := message.get("sizes"), dict):
+            self._files = {name: (there, expected) for name, (there, expected) in sizes.items()}
         if state == "downloading":
             self._files[file] = have, total
         self._set(Progress("checking" if state == "checking" else "downloading", file, have, total))
@@ -148,13 +146,3 @@ class Downloads:
         self._moved_at = self._clock()
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-def _sizes(directory: Path) -> dict[str, tuple[int, int]]:
-    """Of each file that is to be downloaded: bytes that are there, and those expected."""
-    unpacked = voices_dir(directory).name
-    return {
-        found.name: (found.present, found.expected)
-        for found in look(directory)
-        if found.name.rstrip("/") != unpacked and (found.required or found.name == VOICES_ARCHIVE)
-    }

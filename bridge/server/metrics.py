@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 class BridgeCollector(Collector):
     """Reads the switchboard, the engine process and the journal."""
 
-    def __init__(
-        self, switchboard: Switchboard, journal: Journal, more: Callable[[], Iterable[Metric]] = lambda: ()
-    ) -> None:
+    def __init__(self, switchboard: Switchboard, journal: Journal, *more: Callable[[], Iterable[Metric]]) -> None:
         """Nothing is read before `collect`; `more` gives what stands behind these."""
         self._switchboard, self._journal, self._more = switchboard, journal, more
         self._process = psutil.Process()
@@ -104,7 +102,8 @@ class BridgeCollector(Collector):
             "Transcript lines that wait for the disk.",
             value=self._journal.counters.waiting_bytes,
         )
-        yield from self._more()
+        for others in self._more:
+            yield from others()
 
 
 def _queue(queue: CallQueue[Ticket]) -> Iterable[Metric]:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from bridge.call.audience import Audience
 from bridge.call.parting import Outcome
 from bridge.call.session import CallSession
 from bridge.server.journal import CallLog, Journal, JournalError, read_transcript, recording_name, transcript_name
@@ -53,14 +54,22 @@ class Watcher(Protocol):
         """The record of a call is complete, on the disk and in the index."""
 
 
-class Nobody:
-    """The watcher where nobody wants to know."""
+class Watchers:
+    """Several watchers as one."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        """None of them need be there."""
+        self._watchers = watchers
 
     def wrote(self, live: LiveCall, record: Record) -> None:
-        """Nothing."""
+        """Tell each."""
+        for watcher in self._watchers:
+            watcher.wrote(live, record)
 
     def over(self, live: LiveCall) -> None:
-        """Nothing."""
+        """Tell each."""
+        for watcher in self._watchers:
+            watcher.over(live)
 
 
 @dataclass(slots=True)
@@ -68,7 +77,8 @@ class LiveCall:
     """A call in progress, or just over, as others may look at it.
 
     A call may have several streams, one after the other: the latest began `base_ms` into the call and after
-    `base_turn` utterances of the agent, and the one before it ended as `held_back`.
+    `base_turn` utterances of the agent, and the one before it ended as `held_back`. `recorded`: a recording has begun,
+    and has not been refused since.
     """
 
     ticket: Ticket
@@ -85,6 +95,8 @@ class LiveCall:
     held_back: Ended | None = None
     remembered: bool = False
     over: bool = False
+    recorded: bool = False
+    audience: Audience = field(default_factory=Audience)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -116,8 +128,18 @@ class LiveCall:
         for written in self.log.write(record):
             if len(self.records) < MAX_LIVE_RECORDS or isinstance(written, Ended):
                 self.records.append(written)
+            self._mind_audience(written)
             self.watcher.wrote(self, written)
         self.signal()
+
+    def _mind_audience(self, record: Record) -> None:
+        """Who refuses to be recorded is not listened to either; nobody listens to a call that is over."""
+        if isinstance(record, RecordingRecord):
+            self.recorded = record.state == "began"
+            if record.state == "deleted":
+                self.audience.close("the caller does not want to be recorded", refused=True)
+        elif isinstance(record, Ended):
+            self.audience.close("the call is over")
 
     def signal(self) -> None:
         """Wake all who watch; each waits on the event that was current when it last looked."""
@@ -138,11 +160,9 @@ class PastCall:
 class Register:
     """Owner of the records of all calls."""
 
-    def __init__(
-        self, journal: Journal, store: CallStore, data_dir: Path, engine: str, watcher: Watcher | None = None
-    ) -> None:
+    def __init__(self, journal: Journal, store: CallStore, data_dir: Path, engine: str, *watchers: Watcher) -> None:
         """`engine` is the name that headers give."""
-        self._watcher = watcher or Nobody()
+        self._watcher = Watchers(*watchers)
         self.data_dir = data_dir
         self.live: dict[str, LiveCall] = {}
         self.ended: dict[str, int] = {}

@@ -210,6 +210,7 @@ class Switchboard:
                 lambda problem: write(Problem(problem, session.now_ms)),
                 begins_ms=live.base_ms,
             )
+        live.audience.stream_begins()
         session = live.session = CallSession(
             leg,
             slot,
@@ -220,6 +221,7 @@ class Switchboard:
             apology=self._apologies(ticket.persona.language),
             rescue=self.seating.rescue(ticket, slot, recorded=live.recording is not None),
             recorder=recorder,
+            audience=live.audience,
             resumed=ticket.resumed,
             earlier_seconds=live.base_ms / 1000,
         )

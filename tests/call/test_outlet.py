@@ -26,7 +26,7 @@ class Leg:
 
 def outlet(*, wide):
     leg = Leg(wide=wide)
-    return leg, Outlet(leg, None, lambda record: None, lambda: 0)
+    return leg, Outlet(leg, [], lambda record: None, lambda: 0)
 
 
 async def test_a_wide_leg_gets_the_agents_own_samples_and_the_words_that_begin_in_them():

@@ -31,9 +31,12 @@ name => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMExce
 
 @pytest.fixture
 def microphone(tmp_path):
-    """`microphone(2.0, "blocked")`: a WAV file with so many seconds of silence, then that caller."""
+    """`microphone(2.0, "blocked")`: a WAV file with so many seconds of silence, then that caller, `times` times.
 
-    def record(silence, name):
+    What the CPU engine understands of a rare word depends on where its frames begin, so that a caller may ask again.
+    """
+
+    def record(silence, name, times=1):
         with wave.open(str(BUNDLED / f"{name}.wav")) as source:
             assert source.getframerate() == RATE
             said = source.readframes(source.getnframes())
@@ -42,7 +45,7 @@ def microphone(tmp_path):
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(RATE)
-            file.writeframes(HALF_A_SECOND * int(2 * silence) + said + HALF_A_SECOND * 6)
+            file.writeframes(HALF_A_SECOND * int(2 * silence) + (said + HALF_A_SECOND * 14) * times)
         return path
 
     return record
@@ -77,7 +80,7 @@ def figure(page, name):
 
 
 async def test_a_call_from_the_browser_is_answered_shown_and_ended(serve, open_console, microphone):
-    mic = microphone(2.5, "blocked")
+    mic = microphone(2.5, "blocked", times=3)
     async with (
         serve(engine="cascade", personas={"dental": dental()}) as server,
         open_console(server, mic=mic) as console,
@@ -91,13 +94,13 @@ async def test_a_call_from_the_browser_is_answered_shown_and_ended(serve, open_c
         await button(page, "Call").click()
         await expect(page.get_by_role("heading", name="Talking with Maple Street Dental")).to_be_visible()
         await page.keyboard.press("5")
-        lines = page.locator(".phone-line")
+        lines = page.locator(".talk-line")
         await expect(lines.filter(has_text="Maple Street Dental.")).to_be_visible()
-        await expect(lines.filter(has_text="Key 5")).to_be_visible()
-        verdict = page.locator(".phone-line.verdict")
-        await expect(verdict).to_contain_text("The caller asked about a blocked topic: medical advice", timeout=WAIT_MS)
-        await expect(page.locator(".phone-line.caller mark")).to_have_text(re.compile("antibiotic", re.I))
-        await expect(lines.last).to_contain_text("I'm sorry")
+        await expect(lines.filter(has_text="Key 5 pressed")).to_be_visible()
+        verdict = page.locator(".talk-line.verdict", has_text="Topic “medical advice and medication”").first
+        await expect(verdict).to_be_visible(timeout=2 * WAIT_MS)
+        await expect(page.locator(".talk-line.caller mark").last).to_have_text(re.compile("antibiotic", re.I))
+        await expect(page.locator(".talk-line.agent").last).to_contain_text("I'm sorry")
         await expect(figure(page, "Answer time")).to_have_text(re.compile(r"\d ms$"))
         await expect(figure(page, "Network")).to_have_text(re.compile(r"\d ms$"))
         await expect(figure(page, "Mouth to ear")).to_have_text(re.compile(r"\d ms$"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
@@ -15,7 +16,7 @@ from bridge.facts.errors import BridgeError
 from bridge.hub.errors import HubError
 from bridge.server.access.access import Access
 from bridge.server.api.answers import refusals
-from bridge.server.downloads import BusyError, Downloads, Progress
+from bridge.server.downloads import Downloads, Progress
 from bridge.server.machine_room import MachineRoom
 
 _EXAMPLE: Final[dict[str, Any]] = {
@@ -143,11 +144,9 @@ def models_routes(room: MachineRoom, access: Access) -> APIRouter:
         """About 17 GB, 10 to 30 minutes, in a process of its own. What is there already is kept; a download that was
         stopped, or failed, goes on from there. With `Accept: text/event-stream` the answer is its progress.
         """
-        downloads = downloads_of(name)
+        downloads = await asyncio.to_thread(downloads_of, name)
         try:
-            begun = downloads.begin()
-        except BusyError as error:
-            raise HTTPException(409, str(error)) from None
+            begun = await downloads.begin()
         except BridgeError as error:
             raise HTTPException(409, str(error)) from None
         if "text/event-stream" in accept:
@@ -164,7 +163,7 @@ def models_routes(room: MachineRoom, access: Access) -> APIRouter:
     )
     async def progress(name: str) -> Response:
         """Up to its end; what became of the last one, if none goes on. A comment comes where nothing moves for 15 s."""
-        downloads = downloads_of(name)
+        downloads = await asyncio.to_thread(downloads_of, name)
         if downloads.progress is None:
             raise HTTPException(404, "no download has been begun since the server was started")
         return _streamed(downloads)
@@ -178,7 +177,7 @@ def models_routes(room: MachineRoom, access: Access) -> APIRouter:
     )
     async def stop(name: str) -> dict[str, Any]:
         """What has arrived is kept, and the next download goes on from there."""
-        downloads = downloads_of(name)
+        downloads = await asyncio.to_thread(downloads_of, name)
         if not await downloads.stop() or downloads.progress is None:
             raise HTTPException(409, "nothing is being downloaded")
         return asdict(downloads.progress)

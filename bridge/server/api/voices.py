@@ -197,7 +197,8 @@ def voices_routes(shop: VoiceShop, auditions: Auditions, access: Access) -> APIR
             raise HTTPException(422, str(error)) from None
         except VoiceInUseError as error:
             raise HTTPException(409, str(error)) from None
-        return MadeVoice(voice=shown(found(name)), seconds=made.seconds, loudness=made.loudness, advice=made.advice)
+        voice = shown(await asyncio.to_thread(found, name))
+        return MadeVoice(voice=voice, seconds=made.seconds, loudness=made.loudness, advice=made.advice)
 
     @router.delete(
         "/voices/{name}",

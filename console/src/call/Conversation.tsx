@@ -5,34 +5,57 @@ import { clock } from "../lib/format";
 import { Icon, type IconName } from "../ui/Icon";
 import { Pill, type Tone } from "../ui/Pill";
 import { conversation, type Line, type NoteLine, type VerdictLine } from "./conversation";
+import { highlighted, phrasesOf } from "./highlight";
+import { ReadOut } from "./ReadOut";
 import type { Action, TranscriptRecord } from "./records";
 
 interface Given {
   records: readonly TranscriptRecord[];
-  /** Words are read out as they come. */
+  /** Lines are read out as they come. */
   live?: boolean;
+  /** Words of the agent that were sent and have not been heard yet. */
+  coming?: string;
+  /** The language of what is said, where it is known. */
+  language?: string;
 }
 
 /** The words of a call as they come: both speakers, verdicts, what was taken back. */
-export function Conversation({ records, live }: Given) {
+export function Conversation({ records, live, coming = "", language }: Given) {
   const t = useTexts().calls;
   const lines = useMemo(() => conversation(records), [records]);
+  const phrases = phrasesOf(lines);
+  // What is on its way goes on where the agent's last line stopped, unless somebody has spoken since.
+  const last = lines.findLast((line) => line.kind !== "note");
+  const open = last?.kind === "said" && last.speaker === "agent" ? last : null;
   const list = (
     <ol class="talk" aria-label={t.conversation}>
       {lines.map((line) => (
         <li key={line.key} class={lineClass(line)}>
           <LineTime line={line} />
-          <LineBody line={line} />
+          <LineBody line={line} phrases={phrases} coming={line === open ? coming : ""} language={language} />
         </li>
       ))}
+      {!open && coming.trim() && (
+        <li class="talk-line agent">
+          <span class="talk-time">…</span>
+          <span class="talk-body">
+            <span class="talk-who">{t.speakers.agent}</span>
+            <span class="talk-words talk-coming" lang={language || undefined}>
+              {coming}
+            </span>
+          </span>
+        </li>
+      )}
     </ol>
   );
-  return live ? (
-    <div role="log" aria-live="polite">
-      {list}
-    </div>
-  ) : (
-    list
+  if (!live) return list;
+  return (
+    <>
+      <div role="log" aria-live="off">
+        {list}
+      </div>
+      <ReadOut lines={lines} />
+    </>
   );
 }
 
@@ -44,14 +67,25 @@ export function LineTime({ line }: { line: Line }) {
   return <span class="talk-time num">{clock(line.start_ms / 1000)}</span>;
 }
 
+interface Body {
+  line: Line;
+  /** Phrases of the gate, which are marked where they were said. */
+  phrases?: readonly string[];
+  coming?: string;
+  language?: string | undefined;
+}
+
 /** What a line says, without its time. */
-export function LineBody({ line }: { line: Line }) {
+export function LineBody({ line, phrases = [], coming = "", language }: Body) {
   const t = useTexts().calls;
   if (line.kind === "said")
     return (
       <span class="talk-body">
         <span class="talk-who">{t.speakers[line.speaker]}</span>
-        <span class="talk-words">{line.text}</span>
+        <span class="talk-words" lang={language || undefined}>
+          {highlighted(line.text, phrases).map(([text, marked]) => (marked ? <mark>{text}</mark> : text))}
+          {coming && <span class="talk-coming"> {coming}</span>}
+        </span>
       </span>
     );
   if (line.kind === "unheard")

@@ -1,7 +1,7 @@
 /** A call from the browser, from the click to its end: devices, line, conversation and figures brought together. */
 
 import { type Store, store } from "../lib/store";
-import { type Conversation, EMPTY, withClear, withRecord, withText } from "./conversation";
+import { NOTHING_SAID, type Talk, withClear, withRecord, withText } from "./conversation";
 import { DeviceError, Devices, type Treatment } from "./devices";
 import { type Fault, socketFault } from "./faults";
 import type { JitterState } from "./jitter";
@@ -46,7 +46,7 @@ export interface CallState {
   since: number;
   lastedMs: number;
   muted: boolean;
-  talk: Conversation;
+  talk: Talk;
   callerDbfs: number;
   agentDbfs: number;
   figures: Figures;
@@ -77,7 +77,7 @@ const NOTHING: CallState = {
   since: 0,
   lastedMs: 0,
   muted: false,
-  talk: EMPTY,
+  talk: NOTHING_SAID,
   callerDbfs: -100,
   agentDbfs: -100,
   figures: NO_FIGURES,

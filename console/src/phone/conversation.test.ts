@@ -1,91 +1,35 @@
 import { expect, test } from "vitest";
-import {
-  type Conversation,
-  EMPTY,
-  highlighted,
-  type Line,
-  MAX_LINES,
-  withClear,
-  withRecord,
-  withText,
-} from "./conversation";
-import type { CallRecord } from "./protocol";
+import type { TranscriptRecord } from "../call/records";
+import { MAX_RECORDS, NOTHING_SAID, withClear, withRecord, withText } from "./conversation";
 
-function said(text: string, turn: number, start: number): CallRecord {
-  return { type: "agent_said", text, turn, start_ms: start, end_ms: start + 80 };
+function said(text: string): TranscriptRecord {
+  return { type: "agent_said", text, turn: 1, start_ms: 0, end_ms: 80 };
 }
 
-function shown(talk: Conversation): string[] {
-  return talk.lines.map((line: Line) => {
-    if (line.kind === "agent") return `agent: ${line.pieces.map((piece) => `${piece.state} ${piece.text}`).join("|")}`;
-    return line.kind === "caller" ? `caller: ${line.text}` : line.kind;
-  });
-}
-
-test("the agent's words come as they are sent, and count as heard when a record says so", () => {
-  let talk = withText(withText(EMPTY, "We're"), " open.");
-  expect(talk.coming).toBe("We're open.");
-  talk = withRecord(talk, said("We're", 1, 0));
+test("the agent's words come as they are sent, until a record tells that they were heard", () => {
+  let talk = withText(withText(NOTHING_SAID, " We're"), " open.");
+  expect(talk.coming).toBe(" We're open.");
+  talk = withRecord(talk, said(" We're"));
   expect(talk.coming).toBe(" open.");
-  talk = withRecord(talk, said(" open.", 1, 80));
+  talk = withRecord(talk, said(" open."));
   expect(talk.coming).toBe("");
-  expect(shown(talk)).toEqual(["agent: heard We're open."]);
+  expect(talk.records).toHaveLength(2);
 });
 
-test("lines stand in the order of the clock, not of their coming", () => {
-  let talk = withRecord(EMPTY, said("One moment.", 1, 3000));
-  talk = withRecord(talk, { type: "caller_said", text: "Hello?", start_ms: 1000, end_ms: 2000 });
-  expect(shown(talk)).toEqual(["caller: Hello?", "agent: heard One moment."]);
+test("words of which no record came are passed with those behind them", () => {
+  expect(withRecord(withText(NOTHING_SAID, " one two three"), said(" two")).coming).toBe(" three");
 });
 
-test("what was taken back is shown as not heard, in its place", () => {
-  let talk = withRecord(withText(EMPTY, "Take two ibuprofen"), said("Take two", 1, 0));
-  talk = withClear(talk);
-  talk = withRecord(talk, { type: "agent_unheard", text: " ibuprofen", turn: 1, at_ms: 90, reason: "gate" });
-  expect(talk.coming).toBe("");
-  expect(shown(talk)).toEqual(["agent: heard Take two|unheard  ibuprofen"]);
+test("words that were taken back are no longer on their way", () => {
+  const talk = withText(NOTHING_SAID, " Take two ibuprofen");
+  expect(withClear(talk).coming).toBe("");
+  const unheard: TranscriptRecord = { type: "agent_unheard", text: " Take", turn: 1, at_ms: 0, reason: "gate" };
+  expect(withRecord(talk, unheard).coming).toBe(" two ibuprofen");
 });
 
-test("a verdict is a line of its own", () => {
-  const verdict: CallRecord = {
-    type: "verdict",
-    phrase: "ibuprofen",
-    topic: "medicine",
-    speaker: "caller",
-    action: "refuse",
-    at_ms: 50,
-    withheld: "",
-    audible: false,
-    begun: "",
-    heard: "",
-  };
-  expect(withRecord(EMPTY, verdict).lines[0]).toMatchObject({
-    kind: "verdict",
-    phrase: "ibuprofen",
-    speaker: "caller",
-  });
-});
-
-test("records that a phone does not show change nothing", () => {
-  expect(withRecord(EMPTY, { type: "summary", text: "…" } as unknown as CallRecord)).toBe(EMPTY);
-});
-
-test("keys of lines never repeat, and lines are bounded", () => {
-  let talk = EMPTY;
-  for (let at = 0; at < MAX_LINES + 10; at++) {
-    talk = withRecord(talk, { type: "caller_said", text: "hm", start_ms: at, end_ms: at });
-  }
-  expect(talk.lines).toHaveLength(MAX_LINES);
-  expect(new Set(talk.lines.map((line) => line.key)).size).toBe(MAX_LINES);
-});
-
-test("the gate's phrases are marked in what was said, as whole words", () => {
-  expect(highlighted("Can I take Antibiotics now?", ["antibiotic*"])).toEqual([
-    ["Can I take ", false],
-    ["Antibiotics", true],
-    [" now?", false],
-  ]);
-  expect(highlighted("An aspirins (sic) person", ["aspirin", "a (b"])).toEqual([["An aspirins (sic) person", false]]);
-  expect(highlighted("pain  medication", ["pain medication", ""])).toEqual([["pain  medication", true]]);
-  expect(highlighted("hello", [])).toEqual([["hello", false]]);
+test("records are bounded: the oldest go", () => {
+  const talk = { records: new Array<TranscriptRecord>(MAX_RECORDS).fill(said(" a")), coming: "" };
+  const next = withRecord(talk, said(" b"));
+  expect(next.records).toHaveLength(MAX_RECORDS);
+  expect(next.records.at(-1)).toEqual(said(" b"));
 });

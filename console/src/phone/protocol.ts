@@ -1,5 +1,6 @@
 /** The messages of `WS /v1/phone`. Binary ones are audio; the rest is JSON in text. */
 
+import type { TranscriptRecord } from "../call/records";
 import type { Format } from "./pcm";
 
 /** What the server says, as far as this phone knows it. */
@@ -8,7 +9,7 @@ export type FromServer =
   | { type: "mark"; name: string }
   | { type: "clear" }
   | { type: "text"; text: string }
-  | { type: "record"; record: CallRecord }
+  | { type: "record"; record: TranscriptRecord }
   | { type: "pong"; t: number }
   | { type: "ended"; how: string; reason: string };
 
@@ -19,29 +20,6 @@ export type ToServer =
   | { type: "digit"; digit: string }
   | { type: "hangup" }
   | { type: "ping"; t: number };
-
-/** A record of the call, as docs/transcripts.md describes them; those that a phone does not show are passed over. */
-export type CallRecord =
-  | { type: "caller_said"; text: string; start_ms: number; end_ms: number }
-  | { type: "agent_said"; text: string; turn: number; start_ms: number; end_ms: number }
-  | { type: "agent_unheard"; text: string; turn: number; at_ms: number; reason: string }
-  | {
-      type: "verdict";
-      phrase: string;
-      topic: string;
-      speaker: "agent" | "caller";
-      action: string;
-      at_ms: number;
-      withheld: string;
-      audible: boolean;
-      begun: string;
-      heard: string;
-    }
-  | { type: "digit"; digit: string; at_ms: number }
-  | { type: "recording"; state: "began" | "deleted"; at_ms: number }
-  | { type: "asked"; what: string; by: string; at_ms: number }
-  | { type: "problem"; what: string; at_ms: number }
-  | { type: "ended"; how: string; reason: string; seconds: number };
 
 const KINDS = new Set(["started", "mark", "clear", "text", "record", "pong", "ended"]);
 

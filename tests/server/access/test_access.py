@@ -291,3 +291,27 @@ async def test_neighbours_in_ipv6_are_one_address(make):
         assert await place.status(peer=f"2001:db8::{last}", Authorization="Bearer guess") == 401
     assert await place.status(peer="2001:db8::3", Authorization="Bearer the-key") == 429
     assert await place.status(peer="2001:db8:0:1::1", Authorization="Bearer the-key") == 200
+
+
+async def test_on_a_real_server_a_proxy_does_not_make_others_this_machine(serve, http):
+    async with serve(loopback_without_key=True, wrong_key_limit="2/hour") as server:
+        url = f"{server.local_url}/v1/calls"
+
+        async def status(**headers):
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            return (await http.get(url, headers=named)).status_code
+
+        assert await status() == 200
+        assert await status(X_Forwarded_For="127.0.0.1") == 401
+        assert await status(Host="rebound.example") == 401
+        for guess in ("a", "b"):
+            assert await status(X_Forwarded_For="192.0.2.1", Authorization=f"Bearer {guess}") == 401
+        right = f"Bearer {server.api_key}"
+        assert await status(X_Forwarded_For="192.0.2.1", Authorization=right) == 429
+        assert await status(X_Forwarded_For="192.0.2.2", Authorization=right) == 200
+        sockets = server.local_url.replace("http", "ws") + "/v1/phone"
+        async with connect(sockets, proxy=None):
+            pass
+        with pytest.raises(InvalidStatus) as denied:
+            await connect(sockets, proxy=None, origin="https://evil.example")
+        assert denied.value.response.status_code == 401

@@ -183,6 +183,8 @@ async def test_no_name_in_a_path_leads_anywhere_else(open_server, scopes, tmp_pa
             if "{" not in path or path.startswith("/api/"):  # the same handlers
                 continue
             for trick in TRICKS:
+                if (path, trick) == ("/v1/calls/{call_id}/events", ".."):
+                    continue  # clients make /v1/events of it, which is another address, and never ends
                 raw = filled(path, trick).encode()
                 url = owner.base_url.copy_with(raw_path=raw)
                 change = {"If-None-Match": "*", "Content-Type": "text/yaml"} if method == "PUT" else {}

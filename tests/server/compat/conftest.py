@@ -11,7 +11,7 @@ import numpy as np
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from bridge.audio.opus import OpusDecoder
+from bridge.audio.opus import OpusDecoder, OpusEncoder
 
 
 def tone(milliseconds, hertz=440.0):
@@ -47,6 +47,13 @@ async def at_its_pace(send, messages):
         await send(message)
 
 
+def spoken(samples):
+    """Messages of 80 ms with the milliseconds at which they are due."""
+    encoder = OpusEncoder()
+    frames = samples.reshape(-1, 1920)
+    return [(80 * number, b"\x01" + encoder.encode(frame)) for number, frame in enumerate(frames, 1)]
+
+
 async def the_call(server):
     """The only call's row in the index, once it is complete."""
     async with asyncio.timeout(10):
@@ -69,7 +76,7 @@ class ChatClient:
             async for message in self.socket:
                 self.kinds.append(message[0])
                 if message[0] == 1:
-                    self.sound.append(self._decoder.decode(message[1:], 1e9))
+                    self.sound.append(self._decoder.decode(message[1:], 1000.0 * len(self.kinds)))
                 elif message[0] == 2:
                     self.text += message[1:].decode()
         except ConnectionClosed:

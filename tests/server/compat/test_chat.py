@@ -7,17 +7,9 @@ import numpy as np
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from bridge.audio.opus import OpusEncoder
-from tests.server.compat.conftest import ChatClient, at_its_pace, closing, opened, the_call, tone
+from tests.server.compat.conftest import ChatClient, at_its_pace, closing, opened, spoken, the_call, tone
 
 PROMPT = "/api/chat?" + urlencode({"text_prompt": "You are kind.", "voice_prompt": "NATF2.pt"})
-
-
-def spoken(samples):
-    """Messages of 80 ms with the milliseconds at which they are due."""
-    encoder = OpusEncoder()
-    frames = samples.reshape(-1, 1920)
-    return [(80 * number, b"\x01" + encoder.encode(frame)) for number, frame in enumerate(frames, 1)]
 
 
 async def test_a_handshake_comes_first_and_sound_at_24_khz_comes_back(serve):

@@ -43,31 +43,6 @@ export const phone = {
   toRecord: "Open its record",
   conversation: "Conversation",
   conversationEmpty: "What you and the agent say appears here.",
-  notHeard: "not heard",
-  verdict: {
-    caller: (topic: string) => `The caller asked about a blocked topic: ${topic}`,
-    agent: (topic: string) => `The agent was stopped: ${topic}`,
-    withheld: (text: string) => `withheld: “${text}”`,
-    audible: "Part of it had been heard already.",
-    actions: {
-      refuse: "refused",
-      redirect: "refused, with a question of ours",
-      transfer: "refused, and put through",
-      hangup: "refused, and hung up",
-      forbid: "another word was chosen",
-    },
-  },
-  notes: {
-    digit: (digit: string) => (digit ? `Key ${digit}` : "A key was pressed"),
-    recording: (state: string): string => (state === "began" ? "The recording began" : "The recording was deleted"),
-    asked: (what: string): string =>
-      what === "transfer"
-        ? "A person was asked for"
-        : what === "hangup"
-          ? "The end was asked for"
-          : "Not to be called again",
-    problem: (what: string) => what,
-  },
   figures: {
     title: "Delay",
     none: "–",

@@ -45,31 +45,6 @@ export const phone: Texts["phone"] = {
   toRecord: "Abrir su registro",
   conversation: "Conversación",
   conversationEmpty: "Aquí aparece lo que dicen usted y el agente.",
-  notHeard: "no se oyó",
-  verdict: {
-    caller: (topic) => `Se preguntó por un tema bloqueado: ${topic}`,
-    agent: (topic) => `Se detuvo al agente: ${topic}`,
-    withheld: (text) => `retenido: «${text}»`,
-    audible: "Una parte ya se había oído.",
-    actions: {
-      refuse: "rechazado",
-      redirect: "rechazado, con una pregunta nuestra",
-      transfer: "rechazado y transferido",
-      hangup: "rechazado y colgado",
-      forbid: "se eligió otra palabra",
-    },
-  },
-  notes: {
-    digit: (digit) => (digit ? `Tecla ${digit}` : "Se pulsó una tecla"),
-    recording: (state) => (state === "began" ? "Empezó la grabación" : "Se borró la grabación"),
-    asked: (what) =>
-      what === "transfer"
-        ? "Se pidió una persona"
-        : what === "hangup"
-          ? "Se pidió terminar"
-          : "Pidió que no se le llame más",
-    problem: (what) => what,
-  },
   figures: {
     title: "Retardo",
     none: "–",

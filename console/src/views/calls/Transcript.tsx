@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { LineBody, LineTime, lineClass } from "../../call/Conversation";
 import { type Line, lineAt } from "../../call/conversation";
+import { phrasesOf } from "../../call/highlight";
 import { useTexts } from "../../i18n";
 import { clock } from "../../lib/format";
 import type { Playback } from "./usePlayback";
@@ -11,6 +12,7 @@ const EARLIER_MS = 200;
 export function Transcript({ lines, playback }: { lines: readonly Line[]; playback: Playback | null }) {
   const t = useTexts().calls;
   const [current, setCurrent] = useState(-1);
+  const phrases = phrasesOf(lines);
   const list = useRef<HTMLOListElement>(null);
   useEffect(() => {
     if (!playback) return;
@@ -42,7 +44,7 @@ export function Transcript({ lines, playback }: { lines: readonly Line[]; playba
           ) : (
             <LineTime line={line} />
           )}
-          <LineBody line={line} />
+          <LineBody line={line} phrases={phrases} />
         </li>
       ))}
     </ol>

@@ -15,10 +15,11 @@ interface Given {
   onTheirs: () => void;
   onMine: () => void;
   onBoth: () => void;
+  onClose: () => void;
 }
 
-/** Two versions of one file, and the ways out. Closing it is the way that loses nothing. */
-export function Conflict({ mine, theirs, onTheirs, onMine, onBoth }: Given) {
+/** Two versions of one file, and the ways out. Closed without a choice, the next save asks again. */
+export function Conflict({ mine, theirs, onTheirs, onMine, onBoth, onClose }: Given) {
   const t = useTexts().personas.conflict;
   const lines = theirs.yaml === null ? [] : compared(theirs.yaml, mine);
   const differ = lines.some((line) => line.kind === "theirs" || line.kind === "mine");
@@ -26,7 +27,7 @@ export function Conflict({ mine, theirs, onTheirs, onMine, onBoth }: Given) {
     <Dialog
       wide
       title={t.title}
-      onClose={onBoth}
+      onClose={onClose}
       foot={
         <>
           {theirs.yaml !== null && <Button onClick={onTheirs}>{t.theirs}</Button>}

@@ -152,6 +152,7 @@ function Desk({ name, draft, detail, reload }: DeskProps) {
           theirs={theirs}
           onTheirs={() => settle({ yaml: theirs.yaml ?? "", saved: theirs.yaml ?? "", etag: theirs.etag }, reload)}
           onMine={() => settle({ ...draft, saved: theirs.yaml ?? "", etag: theirs.etag }, write)}
+          onClose={() => setTheirs(null)}
           onBoth={() => settle({ ...draft, saved: theirs.yaml ?? "", etag: theirs.etag })}
         />
       )}

@@ -1,1 +1,0 @@
-import{u as e}from"./Page-BVtONE6w.js";function t({tone:t=`plain`,dot:n,children:r}){return e(`span`,{class:`pill ${t}`,children:[n&&e(`span`,{class:`dot`}),r]})}export{t};

@@ -1,0 +1,110 @@
+"""Calls in the console as they go on: words, verdicts, loudness; listening in, putting through, hanging up."""
+
+import asyncio
+import contextlib
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from bridge.caller.place import place_call
+from bridge.caller.recording import BUNDLED, load_recording
+from bridge.caller.script import Manners, Script
+from bridge.caller.webhook import Line
+
+pytestmark = pytest.mark.slow
+
+
+@contextlib.asynccontextmanager
+async def calling(server, *names, persona="shop"):
+    """A recorded caller on the line; afterwards what became of the call can be asked of the task."""
+    recordings = [load_recording(BUNDLED / f"{name}.wav") for name in names]
+    line = Line(server.local_url, persona=persona, caller="+12025550143")
+    task = asyncio.create_task(place_call(line, Script(recordings, Manners()), api_key=server.api_key))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def button(console, name):
+    return console.page.get_by_role("button", name=name, exact=True)
+
+
+async def test_a_call_is_shown_heard_and_hung_up_on(serve, open_console):
+    async with serve() as server, open_console(server) as console:
+        sockets = []
+        console.page.on("websocket", lambda socket: sockets.append(socket))
+        await console.go("live")
+        await expect(console.page.get_by_text("Nobody is on the line")).to_be_visible()
+        await expect(console.page.get_by_role("link", name="Corner Shop")).to_be_visible()
+        async with calling(server, "u20", "u20", "u20") as call:
+            card = console.page.locator(".live-card")
+            await expect(card).to_contain_text("Corner Shop")
+            await expect(card).to_contain_text("+12025550143")
+            loud = console.page.get_by_role("meter", name="Loudness of the caller")
+            await expect(loud).not_to_have_attribute("aria-valuenow", "0")
+
+            await button(console, "Listen in").click()
+            await expect(button(console, "Listening")).to_have_attribute("aria-pressed", "true")
+            [socket] = sockets
+            sound = await socket.wait_for_event("framereceived", lambda frame: isinstance(frame, bytes))
+            assert len(sound) % 4 == 0
+            await console.shot("live-listening")
+
+            await button(console, "Hang up").click()
+            dialog = console.page.get_by_role("dialog")
+            await dialog.get_by_text("At once").click()
+            await dialog.get_by_role("button", name="Hang up").click()
+            result = await call
+            assert result.ended == "operator_hangup"
+            await expect(console.page.get_by_text("This call is over.")).to_be_visible()
+            await console.page.get_by_role("link", name="Open its record").click()
+            await expect(console.page).to_have_url(re.compile(f"#/calls/{result.call_id}$"))
+
+
+async def test_a_number_is_checked_before_a_caller_is_put_through_to_it(serve, open_console):
+    async with serve() as server, open_console(server) as console:
+        async with calling(server, "u20", "u20", "u20") as call:
+            await console.go("live")
+            await button(console, "Put through").click()
+            dialog = console.page.get_by_role("dialog")
+            await dialog.get_by_label("To number").fill("555 0143")
+            await dialog.get_by_role("button", name="Put through").click()
+            await expect(dialog.get_by_role("alert")).to_contain_text("country code")
+            await dialog.get_by_label("To number").fill("+1 (202) 555-0117")
+            await dialog.get_by_role("button", name="Put through").click()
+            result = await call
+        assert result.ended == "transfer"
+        assert "+12025550117" in str(result.after)
+
+
+async def test_whoever_may_only_read_sees_no_way_to_listen_or_to_end_a_call(serve, open_console):
+    async with serve() as server:
+        key, _ = server.access.keys.create("reader", ["calls:read"])
+        async with open_console(server, key=key) as console, calling(server, "u20", "u20"):
+            await console.go("live")
+            await expect(console.page.locator(".live-card")).to_be_visible()
+            for name in ("Listen in", "Put through", "Hang up", "Call somebody"):
+                await expect(button(console, name)).to_have_count(0)
+            links = await console.page.locator(".side a").all_inner_texts()
+            assert [text.strip() for text in links] == ["callbridge", "Live", "Calls"]
+
+
+async def test_both_speakers_words_and_verdicts_come_as_they_are_said(serve, open_console, request):
+    text = (request.config.rootpath / "personas" / "dental.yaml").read_text()
+    text = re.sub(r"^consent: .*\n", "", text, flags=re.M)
+    dental = {"dental": re.sub(r"^greeting: .*$", "greeting: Hello.", text, flags=re.M)}
+    async with serve(engine="cascade", personas=dental) as server, open_console(server) as console:
+        await console.go("live")
+        async with calling(server, "blocked", persona="dental"):
+            log = console.page.get_by_role("log")
+            await expect(log.locator(".talk-line.agent").first).to_contain_text("Hello.")
+            await expect(log.locator(".talk-line.caller")).to_contain_text("antibiotics")
+            verdict = log.locator(".talk-line.verdict")
+            await expect(verdict).to_contain_text("medical advice and medication")
+            await expect(verdict).to_contain_text("Refused")
+            await expect(console.page.locator(".live-card")).to_contain_text("1 verdict")
+            await expect(log.locator(".talk-line.agent").last).to_contain_text("I'm sorry")
+            await console.shot("live-verdict")
