@@ -93,7 +93,7 @@ class AsteriskChannel:
                 self.unknown += 1
         return []
 
-    def receive_audio(self, ulaw: bytes) -> list[Event]:
+    def receive_audio(self, ulaw: bytes) -> list[Audio]:
         """Take a binary message: 8 kHz mu-law. An empty one stands for a packet that the network lost."""
         self._check_open("audio")
         at = self._samples

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from starlette.websockets import WebSocket
 
+from bridge.audio.dating import Dating
 from bridge.carrier.asterisk import PACKET, AsteriskChannel
 from bridge.facts.events import Audio, Clear, Command, Ended, Event, SendAudio
 from bridge.facts.formats import PACKET_MS, PHONE_BYTES_PER_MS, ULAW_SILENCE
@@ -35,6 +37,7 @@ class AsteriskLeg(SocketLeg):
         """`socket` has been accepted; `clock` gives monotonic seconds."""
         super().__init__(socket)
         self._channel = AsteriskChannel()
+        self._dating = Dating()
         self._clock = clock
         self._fed_until = 0.0
 
@@ -61,7 +64,11 @@ class AsteriskLeg(SocketLeg):
             yield Ended("the caller hung up")
 
     def _events(self, message: str | bytes) -> list[Event]:
-        return self._channel.receive(message) if isinstance(message, str) else self._channel.receive_audio(message)
+        if isinstance(message, str):
+            return self._channel.receive(message)
+        # Asterisk's messages carry no times: after a pause they would all be too late.
+        at_ms = self._dating.date(len(message) or PACKET, 1000 * self._clock())
+        return [replace(event, at_ms=at_ms) for event in self._channel.receive_audio(message)]
 
     def _messages(self, command: Command) -> Iterable[str | bytes]:
         match command:

@@ -45,13 +45,14 @@ class Phone:
         await self.say(type="start", **wanted)
         return await self.until("started")
 
-    async def play(self, audio, bytes_per_ms=48):
-        """Send audio at the pace at which it is spoken."""
+    async def play(self, audio, bytes_per_ms=48, *, paced=True):
+        """Send audio at the pace at which it is spoken, or (up to a second) at once."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         packet = PACKET_MS * bytes_per_ms
         for number, start in enumerate(range(0, len(audio), packet)):
-            await asyncio.sleep(max(0.0, began + number * PACKET_MS / 1000 - loop.time()))
+            if paced:
+                await asyncio.sleep(max(0.0, began + number * PACKET_MS / 1000 - loop.time()))
             await self.socket.send(audio[start : start + packet])
 
     def of(self, kind):

@@ -26,7 +26,7 @@ async def test_what_is_said_at_24_khz_comes_back_sample_for_sample(serve, ring):
             "language": "en",
         }
         sent = noise(800)
-        await phone.play(sent)
+        await phone.play(sent, paced=False)
         frame = 80 * 48
         await phone.when(lambda: len(phone.audio) >= len(sent))
         assert phone.audio[:frame] == bytes(frame)
@@ -55,7 +55,7 @@ async def test_as_over_the_phone_audio_comes_and_goes_at_8_khz(serve, ring):
     async with serve() as server, ring(server) as phone:
         await phone.start(persona="shop", format="ulaw8")
         sent = np.random.default_rng(4).integers(0, 60, 8 * 400).astype(np.uint8).tobytes()
-        await phone.play(sent, bytes_per_ms=8)
+        await phone.play(sent, bytes_per_ms=8, paced=False)
         await phone.when(lambda: len(phone.audio) >= len(sent))
         assert len(phone.audio) == len(sent)
         assert set(phone.audio[:640]) == {0xFF}
@@ -161,5 +161,5 @@ async def test_a_caller_who_stops_and_goes_on_is_heard_again(serve, ring):
         await phone.play(noise(160))
         await asyncio.sleep(0.6)
         await phone.play(sent := noise(800, seed=9))
-        tail = sent[-160 * 48 :][: 80 * 48]
-        await phone.when(lambda: tail[:480] in phone.audio)
+        pieces = [sent[at : at + 480] for at in range(len(sent) // 2, len(sent), 480)]
+        await phone.when(lambda: any(piece in phone.audio for piece in pieces))

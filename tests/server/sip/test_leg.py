@@ -5,6 +5,7 @@ import json
 
 from starlette.websockets import WebSocket
 
+from bridge.audio.intake import Intake
 from bridge.facts.events import Audio, Clear, Ended, SendAudio
 from bridge.server.sip.leg import AsteriskLeg
 
@@ -89,3 +90,18 @@ async def test_a_channel_that_closes_has_hung_up_and_one_that_breaks_has_not():
         leg = await wire.leg()
         wire.close(code)
         assert [event async for event in leg.events()] == ([last] if last else [])
+
+
+async def test_a_caller_who_was_on_hold_is_heard_again():
+    wire, intake = Wire(), Intake()
+    leg = await wire.leg()
+    events, began, heard = leg.events(), wire.now, 0
+    for number in range(150):
+        wire.now += 3.0 if number == 50 else 0.02
+        now_ms = 1000 * (wire.now - began)
+        list(intake.catch_up(now_ms))
+        wire.put(PACKET)
+        audio = await anext(events)
+        frames = intake.accept(audio.at_ms, audio.ulaw, now_ms)
+        heard += sum(PACKET in frame.ulaw for frame in frames if number > 50)
+    assert heard >= 17  # of 100 packets those after the first 400 ms
