@@ -64,6 +64,14 @@ export type OtherRecord =
 
 export type TranscriptRecord = CallRecord | CallerSaid | AgentSaid | AgentUnheard | VerdictRecord | OtherRecord;
 
+/** Ends of which the server's reason says nothing that their name does not say. */
+const PLAIN_ENDS: readonly string[] = ["caller_hung_up", "agent_goodbye", "idle", "too_long", "shutdown"];
+
+/** Whether the reason for which a call ended is worth showing beside how it did. */
+export function saysMore(end: { how: string; reason: string }): boolean {
+  return end.reason !== "" && !PLAIN_ENDS.includes(end.how);
+}
+
 /** The records of a JSON Lines file. A line that is none, such as an unfinished last one, is passed over. */
 export function parseRecords(text: string): TranscriptRecord[] {
   const records: TranscriptRecord[] = [];

@@ -1,4 +1,4 @@
-import type { OtherRecord, Speaker } from "../../call/records";
+import { type OtherRecord, type Speaker, saysMore } from "../../call/records";
 
 const HOW: Readonly<Record<string, string>> = {
   caller_hung_up: "Caller hung up",
@@ -47,7 +47,7 @@ function note(record: OtherRecord): string {
     case "problem":
       return record.what;
     case "ended":
-      return `${HOW[record.how] ?? record.how}${record.reason ? `: ${record.reason}` : ""}`;
+      return `${HOW[record.how] ?? record.how}${saysMore(record) ? `: ${record.reason}` : ""}`;
     default:
       return record.type;
   }

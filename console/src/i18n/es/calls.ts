@@ -1,4 +1,4 @@
-import type { OtherRecord } from "../../call/records";
+import { type OtherRecord, saysMore } from "../../call/records";
 import type { Texts } from "../en";
 
 const HOW: Readonly<Record<string, string>> = {
@@ -50,7 +50,7 @@ function note(record: OtherRecord): string {
     case "problem":
       return record.what;
     case "ended":
-      return `${HOW[record.how] ?? record.how}${record.reason ? `: ${record.reason}` : ""}`;
+      return `${HOW[record.how] ?? record.how}${saysMore(record) ? `: ${record.reason}` : ""}`;
     default:
       return record.type;
   }

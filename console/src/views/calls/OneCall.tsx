@@ -2,7 +2,7 @@ import { useMemo, useRef } from "preact/hooks";
 import { address, api, request } from "../../api/client";
 import { useScope } from "../../api/session";
 import { conversation } from "../../call/conversation";
-import { parseRecords } from "../../call/records";
+import { parseRecords, saysMore } from "../../call/records";
 import { useTexts } from "../../i18n";
 import { clock, moment } from "../../lib/format";
 import { useLoaded } from "../../lib/load";
@@ -160,7 +160,10 @@ function Facts({ call }: { call: CallFacts }) {
     [t.calls.engine, call.engine],
     [t.calls.began, call.started_at && moment(call.started_at)],
     [t.calls.over, call.ended_at && moment(call.ended_at)],
-    [t.calls.reason, call.reason],
+    [
+      t.calls.reason,
+      call.ended && call.reason && saysMore({ how: call.ended, reason: call.reason }) ? call.reason : null,
+    ],
     [t.calls.id, call.call_id],
   ];
   return (

@@ -27,13 +27,15 @@ export default function Live({ rest }: ViewProps) {
     watchHouse(abort.signal);
     return () => abort.abort();
   }, []);
-  const verdict = useStore(lastVerdict);
-  useEffect(() => {
-    if (verdict) announce(t.verdictSaid(verdict.verdict.topic, texts.calls.actions[verdict.verdict.action]));
-  }, [verdict]);
-
   const chosen = rest[0] ?? "";
   const shown = useFollowed(chosen);
+  const verdict = useStore(lastVerdict);
+  useEffect(() => {
+    // Those of the call that is followed are read out with its words.
+    if (verdict && verdict.call_id !== shown)
+      announce(t.verdictSaid(verdict.verdict.topic, texts.calls.actions[verdict.verdict.action]));
+  }, [verdict]);
+
   return (
     <Page
       title={t.title}

@@ -1,0 +1,2 @@
+var e=[`caller_hung_up`,`agent_goodbye`,`idle`,`too_long`,`shutdown`];function t(t){return t.reason!==``&&!e.includes(t.how)}function n(e){let t=[];for(let n of e.split(`
+`))if(n.trim())try{t.push(JSON.parse(n))}catch{}return t}export{t as n,n as t};
