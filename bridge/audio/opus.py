@@ -10,10 +10,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from bridge.audio.intake import MAX_AHEAD_MS
 from bridge.audio.ogg import PageReader
 from bridge.facts.errors import CarrierError
 from bridge.facts.formats import MODEL_RATE
+
+MAX_AHEAD_MS: Final = 10_000
+"""What would run further ahead of time is not decoded. A page may hold five seconds, and decoding ten takes 15 ms."""
 
 MAX_BAD_PAGES: Final = 20
 """So many pages that cannot be decoded are put down to the line; more are a fault of the sender."""
@@ -42,7 +44,6 @@ class OpusDecoder:
     def decode(self, data: bytes, now_ms: float) -> Samples:
         """Take bytes of the stream at `now_ms`; give the sound of the pages that are whole now.
 
-        What would run more than a second ahead of time is not decoded: the call would drop it anyway.
         Raises `CarrierError` where the stream cannot go on.
         """
         sound: list[Samples] = [np.zeros(0, np.float32)]

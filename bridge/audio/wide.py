@@ -4,9 +4,9 @@ Where a stretch belongs follows from how much has come, as long as it comes as f
 
 * Nothing came for a while, or too little: the client was muted, or speaks when it likes. What comes now is of now, and
   what is missing before it is for the call to fill with silence.
-* More came than time has passed, because the network held it back, or because it was spoken before the call began: all
-  of it is given, ahead of time, and quiet packets are then left out until the lag is gone. A lag that stays would delay
-  every answer until the end of the call.
+* More came than time has passed: it is dated ahead of time. That is so with a file. What the network held back for a
+  while, or was spoken before the call began, is late as well: then quiet packets are left out until the lag is gone,
+  because one that stays would delay every answer until the end of the call.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ HELD_MS: Final = 960
 LEAD_MS: Final = FRAME_MS + PACKET_MS
 """Ahead of time by more than this is a lag: clients send up to a frame at once."""
 
+MAX_LAG_MS: Final = 10_000
+"""A network that comes back after longer has not kept what was said."""
+
 _PER_MS = MODEL_RATE // 1000
 _PACKET = PACKET_MS * _PER_MS
 
@@ -48,15 +51,13 @@ class WideStream:
         self._rest = np.zeros(0, np.float32)
         self._begun = False
         self._end_ms: int | None = None  # where the latest stretch ends
-
-    def ahead_ms(self, now_ms: float) -> float:
-        """How far ahead of time the latest stretch ends."""
-        return max(0.0, self._end_ms - now_ms) if self._end_ms is not None else 0.0
+        self._lag_ms = 0  # of what comes, so much may be late and not early
 
     def begin(self, now_ms: float) -> list[Audio]:
         """The call begins: what has been said meanwhile, from its first sound on."""
         self._begun = True
         held, self._rest = self._rest, np.zeros(0, np.float32)
+        self._lag_ms = len(held) // _PER_MS
         loud = np.flatnonzero(np.abs(held) > QUIET)
         return self.take(held[max(0, int(loud[0]) - _PACKET) :], now_ms) if len(loud) else []
 
@@ -77,10 +78,12 @@ class WideStream:
 
     def _dated(self, samples: Samples, now_ms: int) -> list[Audio]:
         length = len(samples) // _PER_MS
+        begins = now_ms - min(length, FRAME_MS)
         if self._end_ms is None:
-            self._end_ms = now_ms - min(length, FRAME_MS)
+            self._end_ms = begins
         elif self._end_ms + length < now_ms - PATIENCE_MS:
-            self._end_ms = now_ms - length
+            self._lag_ms = min(MAX_LAG_MS, self._lag_ms + begins - self._end_ms)
+            self._end_ms = begins
         if self._end_ms + length - now_ms <= LEAD_MS:
             return [self._audio(samples)]
         packets = [samples[at : at + _PACKET] for at in range(0, len(samples), _PACKET)]
@@ -90,8 +93,9 @@ class WideStream:
         """Whether a packet is quiet, and leaving it out makes up for a lag."""
         assert self._end_ms is not None
         length = len(packet) // _PER_MS
-        if self._end_ms + length - now_ms <= LEAD_MS or float(np.abs(packet).max()) > QUIET:
+        if self._end_ms + length - now_ms <= LEAD_MS or self._lag_ms <= 0 or float(np.abs(packet).max()) > QUIET:
             return False
+        self._lag_ms -= length
         self.left_out_ms += length
         return True
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from bridge.audio.opus import MAX_BAD_PAGES, OpusDecoder, OpusEncoder
+from bridge.audio.opus import MAX_AHEAD_MS, MAX_BAD_PAGES, OpusDecoder, OpusEncoder
 from bridge.facts.errors import CarrierError
 
 
@@ -34,11 +34,11 @@ def test_what_is_encoded_is_decoded_seven_milliseconds_later_and_nothing_else_is
     assert 0 < int(np.argmax(shifts)) / 24 < 7.0
 
 
-def test_more_than_a_second_ahead_of_time_is_not_decoded():
+def test_more_than_ten_seconds_ahead_of_time_are_not_decoded():
     encoder, decoder = OpusEncoder(), OpusDecoder()
-    ten_seconds = b"".join(encoder.encode(frame) for frame in noise(10.0).reshape(-1, 1920))
-    assert len(decoder.decode(ten_seconds, now_ms=0.0)) == 24_000
-    assert decoder.surplus_ms == 9000.0
+    stream = b"".join(encoder.encode(frame) for frame in noise(12.0).reshape(-1, 1920))
+    assert len(decoder.decode(stream, now_ms=0.0)) == 24 * MAX_AHEAD_MS
+    assert decoder.surplus_ms == 12_000 - MAX_AHEAD_MS
     assert len(decoder.decode(encoder.encode(noise(0.08)), now_ms=80.0)) == 1920
 
 
@@ -76,7 +76,7 @@ def test_a_stream_with_changed_bytes_is_heard_or_ends_in_words(seed, faults):
         assert error.close_code == 1007
     else:
         assert np.isfinite(samples).all()
-        assert len(samples) <= 24_000
+        assert len(samples) <= 24 * MAX_AHEAD_MS
 
 
 def test_a_stream_of_nothing_but_bad_pages_ends():

@@ -130,3 +130,20 @@ def test_whatever_the_network_does_the_call_hears_the_client_again_within_patien
         clock[0] += 20
         late += late_of(speech(20))
     assert late <= PATIENCE_MS
+
+
+def test_of_a_file_no_pause_is_left_out_however_far_ahead_it_runs():
+    stream = opened()
+    file = np.concatenate((speech(300), silence(2000), speech(300)))
+    events = stream.take(file, 0.0)
+    assert (wide(events) == mulaw.to_int16(file)).all()
+    assert events[-1].at_ms + len(events[-1].ulaw) // 8 == events[0].at_ms + 2600
+    assert stream.left_out_ms == 0
+
+
+def test_what_a_network_held_back_is_given_whole_and_its_pauses_left_out():
+    stream = opened()
+    stream.take(speech(80), 80.0)
+    events = stream.take(np.concatenate((speech(300), silence(2000), speech(300))), 3000.0)
+    assert stream.left_out_ms > 1500
+    assert sum(len(event.ulaw) for event in events) // 8 == 2600 - stream.left_out_ms

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bridge.audio.wide import WideStream
 from bridge.carrier.playback import Playback
 from bridge.facts.errors import CarrierError
-from bridge.facts.events import Command, Ended, Event
+from bridge.facts.events import Audio, Command, Ended, Event
 from bridge.server.seats import NoSeat
 from bridge.server.socket_leg import SocketLeg
 from bridge.server.switchboard import Switchboard
@@ -22,7 +22,7 @@ LOOK_SECONDS: Final = 0.05
 """How often a leg looks what has been played and recorded while its client sends nothing."""
 
 AHEAD_MS: Final = 500.0
-"""A client whose sound runs so far ahead of time is not read until it does not: it sends a file, or floods us."""
+"""Sound further ahead of time waits, and its client is not read meanwhile: it sends a file, or floods us."""
 
 LEFT: Final = frozenset({1000, 1001, 1005})
 """Close codes of a client that hangs up: done, page closed, and none given (RFC 6455, 7.4.1)."""
@@ -32,7 +32,6 @@ class ClientStream(Protocol):
     """A protocol object for a client without marks; see `bridge.carrier.moshi` and `bridge.carrier.conversation`."""
 
     playback: Playback
-    stream: WideStream
 
     def receive(self, message: bytes | str, now_ms: float) -> list[Event]:
         """Take one message. Raises `CarrierError` where the stream cannot go on."""
@@ -50,7 +49,7 @@ class ClientLeg(SocketLeg):
         """`socket` has been accepted; `clock` gives monotonic seconds."""
         super().__init__(socket)
         self._stream, self._clock = stream, clock
-        self._before: list[Event] = []
+        self._waiting: deque[Event] = deque()
         self._receiving: asyncio.Task[str | bytes] | None = None
 
     @property
@@ -68,7 +67,7 @@ class ClientLeg(SocketLeg):
             while not seat.done():
                 await asyncio.wait({seat, self._incoming()}, return_when=asyncio.FIRST_COMPLETED)
                 if self._incoming().done():
-                    self._before += await self._received(0)
+                    self._waiting += await self._received(0)
         except (WebSocketDisconnect, CarrierError) as error:
             await _unseat(switchboard, seat)
             code = error.close_code if isinstance(error, CarrierError) else 1000
@@ -89,20 +88,22 @@ class ClientLeg(SocketLeg):
 
     async def begin(self, messages: Iterable[bytes | str], events: Iterable[Event]) -> None:
         """The call begins: `messages` say so to the client, `events` are what it has said meanwhile."""
-        self._before += events
+        self._waiting += events
         await self._write(messages)
 
     async def events(self) -> AsyncIterator[Event]:
         """Events until the socket ends, and the marks that have become due."""
-        for event in self._before:
-            yield event
         try:
             while True:
-                for event in await self._received(LOOK_SECONDS):
-                    yield event
+                while self._waiting and self._is_due(self._waiting[0]):
+                    yield self._waiting.popleft()
                 for event in self._stream.playback.played(self.now_ms):
                     yield event
                 await self._look()
+                if self._waiting:
+                    await asyncio.sleep(LOOK_SECONDS)
+                else:
+                    self._waiting += await self._received(LOOK_SECONDS)
         except WebSocketDisconnect:
             if self.close_code in LEFT:
                 yield Ended("the client hung up")
@@ -124,16 +125,16 @@ class ClientLeg(SocketLeg):
         return self._receiving
 
     async def _received(self, seconds: float) -> list[Event]:
-        """Events of the next message, if it comes in time, and not ahead of time."""
-        if self._stream.stream.ahead_ms(self.now_ms) > AHEAD_MS:
-            await asyncio.sleep(seconds)
-            return []
+        """Events of the next message, if it comes in time."""
         incoming = self._incoming()
         await asyncio.wait({incoming}, timeout=seconds)
         if not incoming.done():
             return []
         self._receiving = None
         return self._events(incoming.result())
+
+    def _is_due(self, event: Event) -> bool:
+        return not isinstance(event, Audio) or event.at_ms <= self.now_ms + AHEAD_MS
 
     def _events(self, message: str | bytes) -> list[Event]:
         return self._stream.receive(message, self.now_ms)
