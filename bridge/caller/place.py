@@ -15,7 +15,7 @@ from bridge.caller.carrier import CallReport, PhoneCall
 from bridge.caller.errors import CallError
 from bridge.caller.lateness import percentile
 from bridge.caller.recording import stereo_wav
-from bridge.caller.records import CallRecords, Record
+from bridge.caller.records import CallRecords, Record, located
 from bridge.caller.script import Script
 from bridge.caller.ticker import Ticker
 from bridge.caller.webhook import Line, http_client
@@ -70,10 +70,12 @@ async def place_call(
     api_key: str | None = None,
     on_record: Callable[[Record], None] = lambda record: None,
     out: Path | None = None,
+    data_dir: Path | None = None,
 ) -> CallResult:
     """Place a call and return what came of it. `out` takes `heard.wav` and `result.json`. Raises `CallError`.
 
-    `on_record` is handed each record of the server's transcript while the call goes on.
+    `on_record` is handed each record of the server's transcript while the call goes on. With `data_dir`, that of the
+    server on this machine, transcript and recording are told as the files that they are, else as addresses.
     """
     async with http_client(line.url) as client:
         records = CallRecords(client, line.url, api_key)
@@ -81,7 +83,7 @@ async def place_call(
         record: Record = {}
         if report.call_id and report.connected:
             try:
-                record, notes = await records.fetch(report.call_id), []
+                record, notes = located(await records.fetch(report.call_id), line.url, data_dir), []
             except CallError as error:
                 notes = [str(error)]
     return _save(_result(report, script, record, notes), report, out)

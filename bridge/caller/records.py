@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import msgspec
 
 from bridge.caller.errors import CallError
+from bridge.server.journal import JournalError, transcript_name
 
 OPENING_S: Final = 3.0
 """A call whose stream has just opened is known to the API within this time."""
@@ -69,6 +72,19 @@ class CallRecords:
             raise CallError(f"the server's record cannot be read: {error or type(error).__name__}") from None
         _check(response)
         return _object(response.content)
+
+
+def located(record: Record, url: str, data_dir: Path | None) -> Record:
+    """The record with the places of `transcript` and `recording`: files of this machine, or addresses at the server."""
+    links = record.get("links", {})
+    addresses = {"transcript": links.get("transcript_jsonl"), "recording": links.get("recording")}
+    places = {name: url.rstrip("/") + path if path else None for name, path in addresses.items()}
+    if data_dir is not None:
+        with suppress(JournalError):  # another server may call its calls as it likes
+            file = data_dir / transcript_name(str(record.get("call_id")), str(record.get("started_at")))
+            if file.exists():
+                places = {"transcript": str(file), "recording": str(file.with_suffix(".wav"))}
+    return {**record, **places, "recording": places["recording"] if record.get("recording") else None}
 
 
 def _check(response: httpx.Response) -> None:

@@ -119,6 +119,7 @@ def call(
                     api_key=server.api_key,
                     on_record=on_record,
                     out=out,
+                    data_dir=settings.data_dir,
                 )
 
     with tempfile.TemporaryDirectory(prefix="callbridge-") as temporary:

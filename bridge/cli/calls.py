@@ -18,12 +18,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bridge.cli.lines import clean, coloured, duration, lines, local_time
+from bridge.cli.lines import coloured, local_time
 from bridge.facts.errors import BridgeError, SettingsError
 from bridge.facts.settings import Settings, load_settings
 from bridge.server.journal import read_transcript
 from bridge.server.rows import CallEntry
 from bridge.server.store import CallStore
+from bridge.transcript.lines import clean, duration, lines
 from bridge.transcript.records import Reading
 from bridge.transcript.summary import summarise
 

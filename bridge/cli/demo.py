@@ -40,7 +40,9 @@ async def place_demonstration_call(server: Server) -> None:
     try:
         with ConversationView(console, len(recordings)) as view:
             script = Script(recordings, Manners(), on_stage=view.stage)
-            result = await place_call(line, script, api_key=server.api_key, on_record=view.record)
+            result = await place_call(
+                line, script, api_key=server.api_key, on_record=view.record, data_dir=server.settings.data_dir
+            )
     except BridgeError as error:
         console.print(Text.assemble(("The demonstration call failed: ", "bold red"), str(error)), soft_wrap=True)
         return

@@ -14,7 +14,6 @@ import typer
 
 from bridge.cli.calibrate import calibrate
 from bridge.cli.calls import DataDir, archive
-from bridge.cli.lines import clean, clock
 from bridge.cli.needs import personaplex
 from bridge.cli.persona import Folder, load
 from bridge.engine.personaplex.config import TOKENISER_FILE
@@ -26,6 +25,7 @@ from bridge.gate.trial import LONGEST_TEXT, Tried, try_sentences, try_tokens
 from bridge.gate.vocabulary import Piece
 from bridge.persona.schema import Persona
 from bridge.server.journal import read_transcript
+from bridge.transcript.lines import clean, clock
 from bridge.transcript.records import Record, VerdictRecord
 from bridge.transcript.turns import Turn, turns
 

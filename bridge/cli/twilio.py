@@ -16,7 +16,6 @@ from rich.text import Text
 from twilio.rest import Client
 
 from bridge.cli.findings import show_findings
-from bridge.cli.lines import clean
 from bridge.cli.persona import load
 from bridge.connect.chain import look_at_chain
 from bridge.connect.configuration import (
@@ -35,6 +34,7 @@ from bridge.facts.findings import Finding, Level
 from bridge.facts.settings import Settings, load_settings
 from bridge.persona.schema import E164
 from bridge.server.twilio import answers
+from bridge.transcript.lines import clean
 
 app = typer.Typer(no_args_is_help=True, help="Connect a number at Twilio, check the way from there to the server.")
 

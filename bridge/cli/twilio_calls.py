@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.caller.host import DEFAULT_URL, api_key_of
-from bridge.cli.lines import clean, local_time
+from bridge.cli.lines import local_time
 from bridge.cli.twilio import NumberArgument, number_in_form
 from bridge.facts.addresses import is_loopback
 from bridge.facts.errors import BridgeError
 from bridge.facts.settings import load_settings
 from bridge.persona.schema import E164
 from bridge.server.do_not_call import DoNotCall
+from bridge.transcript.lines import clean
 
 TIMEOUT_S = 30.0
 """Longest wait for the bridge, which asks Twilio meanwhile."""

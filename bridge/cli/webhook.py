@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.cli.calls import AsJson, DataDir
-from bridge.cli.lines import clean, local_time
+from bridge.cli.lines import local_time
 from bridge.facts.errors import BridgeError, SettingsError
 from bridge.facts.settings import load_settings
 from bridge.server.webhooks import events
 from bridge.server.webhooks.delivery import Attempt, Delivery
 from bridge.server.webhooks.outbox import Letter, Outbox, new_id
 from bridge.server.webhooks.post import receiver
+from bridge.transcript.lines import clean
 from bridge.transcript.records import utc_text
 
 app = typer.Typer(no_args_is_help=True, help="Webhooks at the end of calls: try them, and send again what failed.")

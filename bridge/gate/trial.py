@@ -47,9 +47,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A whole text after the gate: what is heard of it, then the refusal, and why. Without a verdict it passes."""
+    """A whole text after the gate: the first `count` pieces are heard, which make the text `heard`, then the refusal.
+
+    Without a verdict it passes.
+    """
 
     pieces: tuple[Judged, ...]
+    count: int
     heard: str
     refusal: str = ""
     verdict: Verdict | None = None
@@ -68,7 +72,7 @@ class Tried:
 def try_tokens(persona: Persona, rules: Rules, pieces: Sequence[Piece], scope: Scope | None = None) -> Tried:
     """The agent's words in the pieces of a model that speaks while it writes, with the persona's `gate.hold`."""
     trial = try_pieces(persona, rules, pieces, persona.gate.hold, scope)
-    return Tried(trial.pieces, joined(pieces[: trial.heard]), trial.refusal, trial.verdict)
+    return Tried(trial.pieces, trial.heard, joined(pieces[: trial.heard]), trial.refusal, trial.verdict)
 
 
 def try_sentences(persona: Persona, rules: Rules, text: str, scope: Scope | None = None) -> Tried:
@@ -84,16 +88,16 @@ def try_sentences(persona: Persona, rules: Rules, text: str, scope: Scope | None
         if reached <= at + len(words) + 1:
             last = [one for one in trial.pieces[at:] if one.piece]
             last[-1] = Judged(last[-1].piece, "refuse", trial.phrase)
-            return Tried((*judged, *last), " ".join(heard), trial.refusal, trial.verdict)
+            return Tried((*judged, *last), len(judged), " ".join(heard), trial.refusal, trial.verdict)
         stray = scope.stray(sentence) if scope else None
         if stray is not None:
             review = topic_gate(persona, rules).refuse_stray(stray, "agent", 0, sentence)
             left_out = [Judged(word, _action(at, len(words) - 1), stray.reason) for at, word in enumerate(words)]
-            return Tried((*judged, *left_out), " ".join(heard), review.text, review.verdict)
+            return Tried((*judged, *left_out), len(judged), " ".join(heard), review.text, review.verdict)
         judged += [Judged(word, "pass") for word in words]
         heard.append(sentence)
         at += len(words) + 1
-    return Tried(tuple(judged), " ".join(heard))
+    return Tried(tuple(judged), len(judged), " ".join(heard))
 
 
 def try_question(persona: Persona, rules: Rules, text: str, scope: Scope | None = None) -> Tried:
@@ -106,14 +110,18 @@ def try_question(persona: Persona, rules: Rules, text: str, scope: Scope | None 
             Judged(word, "refuse", hit.phrase) if start < hit.end and hit.start < end else Judged(word, "pass")
             for word, start, end in words
         )
-        return Tried(tuple(judged), "", review.text, review.verdict)
+        return Tried(tuple(judged), len(words), "", review.text, review.verdict)
     stray = scope.stray_question(text) if scope else None
     if stray is not None:
         review = gate.refuse_stray(stray, "caller", 0)
         return Tried(
-            tuple(Judged(word, "refuse", stray.reason) for word, _, _ in words), "", review.text, review.verdict
+            tuple(Judged(word, "refuse", stray.reason) for word, _, _ in words),
+            len(words),
+            "",
+            review.text,
+            review.verdict,
         )
-    return Tried(tuple(Judged(word, "pass") for word, _, _ in words), "")
+    return Tried(tuple(Judged(word, "pass") for word, _, _ in words), len(words), "")
 
 
 def try_pieces(

@@ -35,6 +35,7 @@ class Afterwards:
         self.summariser = _summariser(settings)
         keep = Keep(settings.retention_days, settings.recording_retention_days)
         letters = self.office.outbox if self.office else Outbox(settings.data_dir)  # there may be some of other days
+        self.forget_letters = letters.forget
         self.retention = Retention(store, settings.data_dir, keep, lambda: datetime.now(UTC), letters.forget)
         self.calls = AfterCall(
             journal,

@@ -23,7 +23,6 @@ from bridge.carrier.twilio import MAX_MESSAGE
 from bridge.facts.errors import EngineError
 from bridge.facts.settings import Settings
 from bridge.server.afterwards import Afterwards
-from bridge.server.api.calls import calls_routes
 from bridge.server.api.control import control_routes
 from bridge.server.api.house import House
 from bridge.server.api.machine_room import machine_room_routes
@@ -122,7 +121,7 @@ class Server:
         )
         self.room = MachineRoom(settings, self.switchboard, self.book)
         self.door = Door(settings.waiting_connections)
-        self.house = House(settings, self.book)
+        self.house = House(settings, self.book, self.switchboard, self.store, self.afterwards.forget_letters)
         self.app = self._app()
         self._http: uvicorn.Server | None = None
         self._unfit: EngineError | None = None
@@ -157,7 +156,6 @@ class Server:
         mount(
             app,
             [
-                calls_routes(self.switchboard, self.store, self.settings.data_dir, self.access),
                 control_routes(self.switchboard, calls, calls_out, self.access),
                 session_routes(self.access),
                 speech_routes(reception),

@@ -85,10 +85,15 @@ def read_transcript(data_dir: Path, name: str) -> Reading:
 
     An index may have been edited by hand: no name in it leads out of DATA_DIR/calls.
     """
+    return read(transcript_bytes(data_dir, name))
+
+
+def transcript_bytes(data_dir: Path, name: str) -> bytes:
+    """The file as it is. Raises `JournalError` as `read_transcript` does."""
     if not TRANSCRIPT.fullmatch(name):
         raise JournalError(f"{name!r} is not the name of a transcript")
     try:
-        return read((data_dir / name).read_bytes())
+        return (data_dir / name).read_bytes()
     except OSError as error:
         raise JournalError(
             f"The transcript {data_dir / name} cannot be read: {error.strerror}. "

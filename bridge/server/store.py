@@ -23,6 +23,7 @@ from bridge.server.database import StoreError as StoreError
 from bridge.server.database import open_database, reason
 from bridge.server.journal import being_written, recording_name, transcript_name
 from bridge.server.rows import INTERRUPTED, CallEntry, calls, completed, derived, entry_of, lost, metadata, people
+from bridge.server.wanted import Place, Wanted
 from bridge.transcript.records import Call, Record, is_recorded, utc_text
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,14 @@ class CallStore:
         if since is not None:
             query = query.where(calls.c.started_at >= utc_text(since))
         return self._select(query if limit is None else query.limit(limit))
+
+    def page(self, wanted: Wanted, after: Place | None, limit: int) -> Sequence[CallEntry]:
+        """The first `limit` calls behind a place that are wanted, the newest first."""
+        query = sa.select(calls).where(*wanted.clauses()).order_by(calls.c.started_at.desc(), calls.c.call_id)
+        if after is not None:
+            same = (calls.c.started_at == after.started_at) & (calls.c.call_id > after.call_id)
+            query = query.where((calls.c.started_at < after.started_at) | same)
+        return self._select(query.limit(limit))
 
     def get(self, call_id: str) -> CallEntry | None:
         """The call of exactly that id."""

@@ -79,7 +79,8 @@ async def test_a_server_of_our_own_takes_the_call_and_is_gone_afterwards(workpla
         line = Line(server.url, auth_token="secret", persona="tester", record=True, settle_s=0.2)
         records: list[Any] = []
         script = Script([load_recording(BUNDLED / "u05.wav")], Manners(greeting=200), digits="7")
-        result = await place_call(line, script, api_key=server.api_key, on_record=records.append, out=workplace / "out")
+        places = {"out": workplace / "out", "data_dir": settings.data_dir}
+        result = await place_call(line, script, api_key=server.api_key, on_record=records.append, **places)
         metrics = (await asyncio.to_thread(httpx.get, f"{server.url}/metrics")).text
         load = await place_load(line, 2, 1.0, "echo")
         async with server_for(settings, server.url, "echo", workplace / "other") as same:

@@ -13,9 +13,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bridge.cli.calls import app
-from bridge.cli.lines import Line, clean, clock, coloured, duration, lines, local_time
+from bridge.cli.lines import coloured, local_time
 from bridge.facts.errors import BridgeError
 from bridge.server.journal import transcript_name
+from bridge.transcript.lines import Line, clean, clock, duration, lines
 from bridge.transcript.records import (
     AgentSaid,
     AgentUnheard,

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.slow
 async def call(server, *names, **manners):
     recordings = [load_recording(BUNDLED / f"{name}.wav") for name in names]
     line = Line(server.local_url, persona="dental", record=True)
-    return await place_call(line, Script(recordings, Manners(**manners)), api_key=server.api_key)
+    return await place_call(
+        line, Script(recordings, Manners(**manners)), api_key=server.api_key, data_dir=server.settings.data_dir
+    )
 
 
 def said(result, speaker):

@@ -57,7 +57,8 @@ def tiny(serve, request):
 def call(server, listens_ms=2000):
     """A caller who lets the noise go on for so long before and after they speak."""
     script = Script([load_recording(BUNDLED / "u02.wav")], Manners(utterance=listens_ms))
-    return place_call(Line(server.local_url, persona="shop", record=True), script, api_key=server.api_key)
+    line = Line(server.local_url, persona="shop", record=True)
+    return place_call(line, script, api_key=server.api_key, data_dir=server.settings.data_dir)
 
 
 def spoken(result, speaker):

@@ -194,7 +194,7 @@ async def test_the_record_of_calls_needs_the_key(serve, http):
         assert (await http.get(url)).status_code == 401
         assert (await http.get(url, headers={"Authorization": "Bearer guess"})).status_code == 401
         key = {"Authorization": f"Bearer {server.api_key}"}
-        assert [row["call_id"] for row in (await http.get(url, headers=key)).json()] == [placed.call_id]
+        assert [row["call_id"] for row in (await http.get(url, headers=key)).json()["calls"]] == [placed.call_id]
         assert (await http.get(f"{url}/{placed.call_id}", headers=key)).json()["ended"] == "caller_hung_up"
         assert (await http.get(f"{url}/..%2f..%2fapi.key", headers=key)).status_code == 404
         assert (server.settings.data_dir / "api.key").stat().st_mode & 0o077 == 0

@@ -64,7 +64,8 @@ class GateAnswer(Shape):
                         {"piece": " two", "action": "pass", "phrase": None},
                         {"piece": " ibuprofen.", "action": "refuse", "phrase": "ibuprofen"},
                     ],
-                    "heard": "",
+                    "heard": 0,
+                    "spoken": "I'm sorry, I can't talk about that.",
                     "phrase": "ibuprofen",
                     "topic": "medicines and their doses",
                     "action": "refuse",
@@ -77,7 +78,8 @@ class GateAnswer(Shape):
 
     blocked: bool
     pieces: list[PieceShape] = Field(description="Up to the one that is refused; what follows it is never said.")
-    heard: str = Field(description="What is heard of the agent's words, before the refusal.")
+    heard: int = Field(description="So many of the pieces are heard; of a caller's words all of them.")
+    spoken: str = Field(description="All that the agent says: what is heard of its words, then the refusal.")
     phrase: str | None = Field(description="What was met, as the persona writes it.")
     topic: str | None = Field(description="The blocked topic; `off topic` for what is none of the allowed ones.")
     action: Action | None = Field(description="What this refusal, as the first of a call, leads to.")
@@ -87,7 +89,7 @@ class GateAnswer(Shape):
 
 def gate_routes(trial: GateTrial, book: PersonaBook, desk: Desk, access: Access) -> APIRouter:
     """The router."""
-    router = APIRouter(tags=["personas"])
+    router = APIRouter(tags=["gate"])
 
     @router.post(
         "/gate/try",
@@ -129,7 +131,8 @@ def _judge(trial: GateTrial, persona: Persona, order: GateOrder) -> GateAnswer:
     return GateAnswer(
         blocked=verdict is not None,
         pieces=[PieceShape(piece=each.piece, action=each.action, phrase=each.phrase) for each in tried.pieces],
-        heard=tried.heard,
+        heard=tried.count,
+        spoken=tried.spoken,
         phrase=tried.phrase,
         topic=verdict.topic if verdict else None,
         action=verdict.action if verdict else None,

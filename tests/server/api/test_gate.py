@@ -26,12 +26,14 @@ def marked(answer):
 async def test_the_agent_s_words_are_judged_word_by_word_and_heard_by_the_sentence(trying):
     answer = (await trying("You may come at nine. Then take an antibiotic twice.")).json()
     assert marked(answer)[-3:] == [(" take", "pass"), (" an", "forbid"), (" antibiotic", "refuse")]
-    assert (answer["blocked"], answer["phrase"], answer["heard"]) == (True, "antibiotic*", "You may come at nine.")
+    assert (answer["blocked"], answer["phrase"], answer["heard"]) == (True, "antibiotic*", 5)
+    assert answer["spoken"] == f"You may come at nine. {answer['refusal']}"
     assert answer["topic"] in DENTAL
     assert answer["refusal"].startswith("I'm sorry")
     assert answer["action"] in ("refuse", "redirect")
     passed = (await trying("We are open on Saturday.")).json()
-    assert (passed["blocked"], passed["heard"], passed["refusal"]) == (False, "We are open on Saturday.", "")
+    assert (passed["blocked"], passed["heard"], passed["refusal"]) == (False, 5, "")
+    assert passed["spoken"] == "We are open on Saturday."
     assert (passed["phrase"], passed["topic"], passed["action"]) == (None, None, None)
     assert (await trying("")).json()["pieces"] == []
 
@@ -39,7 +41,7 @@ async def test_the_agent_s_words_are_judged_word_by_word_and_heard_by_the_senten
 async def test_a_caller_s_question_is_heard_and_answered_with_the_refusal(trying):
     answer = (await trying("Can I take antibiotics for my tooth?", speaker="caller")).json()
     assert [piece for piece, action in marked(answer) if action == "refuse"] == [" antibiotics"]
-    assert (answer["blocked"], answer["heard"], bool(answer["refusal"])) == (True, "", True)
+    assert (answer["blocked"], answer["heard"], answer["spoken"]) == (True, 7, answer["refusal"])
     assert not (await trying("When are you open?", speaker="caller")).json()["blocked"]
 
 
