@@ -85,7 +85,7 @@ async def test_a_caller_who_presses_the_key_leaves_no_recording(told, http):
         shown = await http.get(
             f"{server.local_url}/api/calls/{entry.call_id}", headers={"Authorization": f"Bearer {server.api_key}"}
         )
-        assert shown.json()["recording"] is None
+        assert shown.json()["recording"] is False
 
 
 async def test_a_call_that_is_not_recorded_is_not_told_that_it_were(told, http):

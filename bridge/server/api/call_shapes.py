@@ -207,8 +207,8 @@ class WaveformShape(Shape):
 
     seconds: float
     rate: int = Field(description="Samples a second of the recording.")
-    caller: list[tuple[float, float]] = Field(description="Of each stretch the lowest and highest sample, -1 to 1.")
-    agent: list[tuple[float, float]]
+    caller: list[list[float]] = Field(description="Of each stretch the lowest and the highest sample, from -1 to 1.")
+    agent: list[list[float]]
 
 
 def links(call_id: str, *, recording: bool) -> dict[str, Any]:

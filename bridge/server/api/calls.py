@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import AfterValidator
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from bridge.server.access.access import Access
 from bridge.server.api.answers import refusals
@@ -158,7 +158,7 @@ def calls_routes(work: CallDesk, access: Access) -> APIRouter:
         "/calls/{call_id}/transcript.{form}",
         summary="A call's transcript",
         dependencies=[may_read],
-        response_class=PlainTextResponse,
+        response_class=Response,
         responses={
             200: {
                 "description": "`jsonl` as it was written, a record to a line; `json` one object; `txt` to read.",

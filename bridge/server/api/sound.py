@@ -24,6 +24,7 @@ from bridge.server.waveform import MAX_POINTS, Waveform, WaveformError, waveform
 NO_RECORDING: Final = "there is no recording of such a call"
 WAV: Final = "audio/wav"
 
+_BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
 _CHUNK: Final = 64 * 1024
 
 
@@ -42,11 +43,11 @@ def sound_routes(work: CallDesk, access: Access) -> APIRouter:
         summary="A call's recording",
         response_class=FileResponse,
         responses={
-            200: {"content": {WAV: {"schema": {"type": "string", "format": "binary"}}}},
-            206: {"description": "The part that `Range` asks for.", "content": {WAV: {}}},
-            416: {"description": "It has no such part.", "content": {"text/plain": {}}},
+            200: {"content": {WAV: _BYTES}},
+            206: {"description": "The part that `Range` asks for.", "content": {WAV: _BYTES}},
+            400: {"description": "`Range` cannot be read.", "content": {"text/plain": {"example": "Malformed range"}}},
+            416: {"description": "It has no such part.", "content": {"text/plain": {"example": ""}}},
             **refusals(_404=NO_RECORDING),
-            400: {"description": "`Range` cannot be read.", "content": {"text/plain": {}}},
         },
     )
     async def wav(call_id: str) -> Response:
@@ -86,8 +87,9 @@ def _shape(found: Waveform) -> WaveformShape:
     )
 
 
-def _shares(samples: npt.NDArray[np.int16]) -> list[tuple[float, float]]:
-    return [(low, high) for low, high in np.round(samples / 32768, 4).tolist()]
+def _shares(samples: npt.NDArray[np.int16]) -> list[list[float]]:
+    shares: list[list[float]] = np.round(samples / 32768, 4).tolist()
+    return shares
 
 
 def _so_far(path: Path) -> tuple[int, Iterator[bytes]]:
