@@ -9,7 +9,7 @@ Audio comes and goes as binary messages, everything else as JSON texts. The clie
     ended      | passed over, all of it
 
 "Error" ends the call with a `CarrierError`; so do more than `MAX_MALFORMED` messages that cannot be read, and messages
-that come faster than `RATE` a second for long.
+that come faster than `bridge.carrier.rate` allows.
 
 Two formats: `pcm24` is 24 kHz, 16 bit little-endian, mono; the account at 8 kHz is made from it here. `ulaw8` is 8 kHz
 mu-law, as over the phone.
@@ -27,6 +27,7 @@ import numpy as np
 from bridge.audio import mulaw
 from bridge.audio.dating import Dating
 from bridge.audio.resample import model_to_phone
+from bridge.carrier.rate import MessageRate
 from bridge.facts.errors import CarrierError
 from bridge.facts.events import (
     Audio,
@@ -53,12 +54,6 @@ MAX_TEXT: Final = 16 * 1024
 
 MAX_MALFORMED: Final = 20
 """So many messages that cannot be read are put down to the line; more are a fault of the sender."""
-
-RATE: Final = 500.0
-"""Messages a second: an AudioWorklet that sends each of its 128 samples at 48 kHz makes 375."""
-
-BURST: Final = 1000.0
-"""So many may come at once, after a network has stopped for two seconds."""
 
 _DIGITS: Final = frozenset("0123456789*#ABCD")
 
@@ -112,7 +107,7 @@ class BrowserPhone:
         self._dating = Dating()
         self._down = model_to_phone()
         self._rest = b""  # less than three samples at 24 kHz, which make none at 8 kHz yet
-        self._allowed, self._allowed_at = BURST, 0.0
+        self._rate = MessageRate()
 
     @property
     def wide(self) -> bool:
@@ -123,7 +118,7 @@ class BrowserPhone:
 
     def receive(self, text: str, now_ms: float) -> list[Event | Answer]:
         """Take a text that came at `now_ms`. Raises `CarrierError` where the call cannot go on."""
-        self._count(now_ms)
+        self._rate.count(now_ms)
         if self.state == "ended":
             return []
         try:
@@ -150,7 +145,7 @@ class BrowserPhone:
 
     def receive_audio(self, data: bytes, now_ms: float) -> list[Event | Answer]:
         """Take audio that came at `now_ms`. Raises `CarrierError` where the call cannot go on."""
-        self._count(now_ms)
+        self._rate.count(now_ms)
         if self.state == "ended":
             return []
         self._check_open("audio")
@@ -193,13 +188,6 @@ class BrowserPhone:
         if self.malformed > MAX_MALFORMED:
             raise CarrierError(f"more than {MAX_MALFORMED} unreadable messages; the last: {why}", close_code=1007)
         return [Malformed(why)]
-
-    def _count(self, now_ms: float) -> None:
-        """One message more; a bucket that fills with time."""
-        self._allowed = min(BURST, self._allowed + (now_ms - self._allowed_at) * RATE / 1000) - 1
-        self._allowed_at = now_ms
-        if self._allowed < 0:
-            raise CarrierError(f"more than {RATE:g} messages a second came")
 
     # -- us → the client
 

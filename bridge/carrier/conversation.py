@@ -24,6 +24,7 @@ import numpy as np
 
 from bridge.audio.wide import WideStream
 from bridge.carrier.playback import Playback
+from bridge.carrier.rate import MessageRate
 from bridge.carrier.wish import UNUSABLE, Wish, seed_of
 from bridge.facts.errors import CarrierError
 from bridge.facts.events import Clear, Command, Event, Malformed, SendAudio, SendMark
@@ -84,6 +85,7 @@ class Conversation:
         self.state: Literal["new", "open"] = "new"
         self.malformed = 0
         self.playback = Playback()
+        self._rate = MessageRate()
         self.stream = WideStream()
         self._said: list[AgentSaid] = []  # of the agent's latest turn, not told yet
         self._said_ms = 0.0
@@ -92,6 +94,7 @@ class Conversation:
 
     def receive(self, message: bytes | str, now_ms: float) -> list[Event]:
         """Take one message. Raises `CarrierError` where the stream cannot go on."""
+        self._rate.count(now_ms)
         if isinstance(message, str):
             return self._bad("a text message; behind the first one there is only sound")
         if len(message) > MAX_AUDIO:

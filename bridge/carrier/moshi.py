@@ -28,6 +28,7 @@ import numpy as np
 from bridge.audio.opus import OpusDecoder, OpusEncoder
 from bridge.audio.wide import WideStream
 from bridge.carrier.playback import Playback
+from bridge.carrier.rate import MessageRate
 from bridge.carrier.wish import UNUSABLE, Wish, seed_of
 from bridge.facts.errors import CarrierError
 from bridge.facts.events import Clear, Command, Event, Malformed, SendAudio, SendMark
@@ -94,6 +95,7 @@ class MoshiChat:
         self.malformed = 0
         self.unknown = 0
         self.playback = Playback()
+        self._rate = MessageRate()
         self.stream = WideStream()
         self._decoder, self._encoder = OpusDecoder(), OpusEncoder()
         self._passed_over = 0
@@ -102,6 +104,7 @@ class MoshiChat:
 
     def receive(self, message: bytes | str, now_ms: float) -> list[Event]:
         """Take one message. Raises `CarrierError` where the stream cannot go on."""
+        self._rate.count(now_ms)
         if isinstance(message, str):
             return self._bad("a text message; this protocol is binary")
         if not message:

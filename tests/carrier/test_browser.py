@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bridge.audio import mulaw
 from bridge.audio.resample import model_to_phone
-from bridge.carrier.browser import BURST, MAX_MALFORMED, MAX_TEXT, RATE, Answer, BrowserPhone
+from bridge.carrier.browser import MAX_MALFORMED, MAX_TEXT, Answer, BrowserPhone
+from bridge.carrier.rate import BURST, PER_SECOND
 from bridge.facts.errors import CarrierError
 from bridge.facts.events import Audio, Clear, Digit, Ended, Malformed, Played, SendAudio, SendMark, Started
 from bridge.transcript import records
@@ -150,7 +151,7 @@ def test_messages_that_come_too_fast_for_long_end_the_call():
     one = phone()
     with pytest.raises(CarrierError, match="messages a second"):
         for number in range(20_000):
-            say(one, 1000 * number / (1.2 * RATE), type="ping", t=1)
+            say(one, 1000 * number / (1.2 * PER_SECOND), type="ping", t=1)
 
 
 def test_what_a_wide_phone_is_sent():

@@ -110,3 +110,12 @@ def test_whatever_comes_is_an_event_or_the_end_in_words(messages):
             assert end.close_code in (1007, 1009)
             return
         assert all(isinstance(event, Audio | Malformed) for event in events)
+
+
+def test_more_messages_than_any_client_needs_end_the_stream():
+    stream = Conversation()
+    for _ in range(1000):
+        stream.receive(b"", 0.0)
+    stream.receive(b"", 2.0)  # one more in two milliseconds
+    with pytest.raises(CarrierError, match="more than 500 messages a second"):
+        stream.receive(b"", 2.0)

@@ -35,7 +35,7 @@ def chat_routes(reception: Reception, *, without_key: bool) -> APIRouter:
             await close_socket(socket, error.close_code, str(error))
             return
         leg = ClientLeg(socket, stream)
-        ticket = await leg.seated(reception.switchboard, reception.seat(wish))
+        ticket = await leg.seated(reception.switchboard, reception.seat(wish, to_strangers=without_key))
         if ticket is None:
             return
         handshake, said = stream.open(leg.now_ms)

@@ -28,17 +28,26 @@ async def test_a_handshake_comes_first_and_sound_at_24_khz_comes_back(serve):
     assert (entry.persona, entry.ended_how) == ("ad-hoc", "caller_hung_up")
 
 
-async def test_what_is_said_before_the_handshake_is_not_lost(serve):
-    """The frames are on their way before the server has looked for a seat."""
-    async with serve() as server, opened(server, PROMPT) as socket:
-        client = ChatClient(socket)
-        for _, message in spoken(tone(400)):
-            await socket.send(message)
-        listening = asyncio.create_task(client.listen())
-        await client.until(lambda: len(client.heard) >= 24 * 400)
-        await socket.close()
-        await listening
-    assert np.abs(client.heard[24 * 160 : 24 * 400]).max() > 0.2
+async def test_what_is_said_while_the_prompt_is_taken_in_is_not_lost(serve):
+    async with serve() as server:
+        take_in = server.engine.recall
+
+        async def slowly(*given):
+            await asyncio.sleep(0.5)
+            return await take_in(*given)
+
+        server.engine.recall = slowly
+        async with opened(server, PROMPT) as socket:
+            client = ChatClient(socket)
+            listening = asyncio.create_task(client.listen())
+            for _, message in spoken(tone(400)):
+                await socket.send(message)
+            await client.until(lambda: len(client.heard) >= 24 * 480)
+            await socket.close()
+            await listening
+    assert client.kinds[0] == 0
+    loud = np.abs(client.heard.reshape(-1, 240)).max(axis=1) > 0.1
+    assert 380 <= 10 * loud.sum() <= 420
 
 
 FAULTS = [
@@ -91,6 +100,11 @@ async def test_chat_without_key_opens_this_address_and_no_other(serve):
     async with serve(chat_without_key=True) as server:
         async with opened(server, PROMPT, "") as socket:
             assert await socket.recv() == b"\x00"
+        async with opened(server, "/api/chat?persona=nobody", "") as socket:
+            assert await closing(socket) == (
+                4404,
+                "there is no such persona on duty",
+            )
         for path in ("/ws/conversation", "/v1/phone"):
             with pytest.raises(InvalidStatus) as refusal:
                 async with opened(server, path, ""):
