@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -12,20 +13,38 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.server.access.access import DeniedError
+from bridge.server.access.scopes import Scope as AccessScope
 from bridge.server.door import MORE_TIME
 
 MAX_BODY: Final = 64 * 1024
 """Bytes of a request's body. A webhook of Twilio's has under two thousand."""
 
-LARGER: Final = (
-    ("POST", re.compile(r"/(v1|api)/(audio/speech|voices)"), 25_000_000),
-    ("PUT", re.compile(r"/(v1|api)/personas/[^/]+"), 256 * 1024),
-    ("POST", re.compile(r"/(v1|api)/(personas/check|gate/try)"), 256 * 1024),
-)
-"""Where more may come, from whoever shows a key: recordings of four minutes, persona files."""
+RECORDING: Final = 25_000_000
+"""Bytes of a form with a recording: four minutes of 24 kHz, 16 bit, stereo."""
 
-Known = Callable[[HTTPConnection], Awaitable[object]]
-"""Raises `DeniedError` where nobody that we know sends a request."""
+PERSONA: Final = 256 * 1024
+"""Bytes of a persona's file, or of what holds one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Larger:
+    """Where more may come, and from whose keys."""
+
+    method: str
+    path: re.Pattern[str]
+    most: int
+    scope: AccessScope
+
+
+LARGER: Final = (
+    Larger("POST", re.compile(r"/(v1|api)/audio/speech"), RECORDING, "talk"),
+    Larger("POST", re.compile(r"/(v1|api)/voices"), RECORDING, "voices:write"),
+    Larger("PUT", re.compile(r"/(v1|api)/personas/[^/]+"), PERSONA, "personas:write"),
+    Larger("POST", re.compile(r"/(v1|api)/(personas/check|gate/try)"), PERSONA, "personas:read"),
+)
+
+Known = Callable[[HTTPConnection, AccessScope], Awaitable[object]]
+"""Raises `DeniedError` where a request is not from somebody who may do what the scope says."""
 
 
 def limit_body(app: ASGIApp, known: Known) -> ASGIApp:
@@ -38,14 +57,15 @@ def limit_body(app: ASGIApp, known: Known) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        most = _most(scope)
+        larger = _larger(scope)
+        most = larger.most if larger else MAX_BODY
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > most:
             await JSONResponse({"detail": _too_long(most)}, 413, {"Connection": "close"})(scope, receive, send)
             return
-        if most > MAX_BODY:
+        if larger:
             try:
-                await known(HTTPConnection(scope))
+                await known(HTTPConnection(scope), larger.scope)
             except DeniedError as error:
                 await JSONResponse({"detail": error.detail}, error.status, error.headers)(scope, receive, send)
                 return
@@ -56,11 +76,11 @@ def limit_body(app: ASGIApp, known: Known) -> ASGIApp:
     return limited
 
 
-def _most(scope: Scope) -> int:
-    for method, path, most in LARGER:
-        if scope["method"] == method and path.fullmatch(scope["path"]):
-            return most
-    return MAX_BODY
+def _larger(scope: Scope) -> Larger | None:
+    for larger in LARGER:
+        if scope["method"] == larger.method and larger.path.fullmatch(scope["path"]):
+            return larger
+    return None
 
 
 def _counted(receive: Receive, most: int) -> Receive:

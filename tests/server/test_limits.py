@@ -8,8 +8,9 @@ from fastapi import FastAPI, Request
 
 from bridge.server import door
 from bridge.server.access.access import DeniedError
+from bridge.server.api.openapi import operations, scopes_of
 from bridge.server.headers import HEADERS, with_headers
-from bridge.server.limits import limit_body
+from bridge.server.limits import LARGER, limit_body
 
 KB = 1024
 
@@ -23,7 +24,7 @@ def client():
     async def count(path: str, request: Request) -> int:
         return len(await request.body())
 
-    async def known(connection):
+    async def known(connection, _scope):
         if connection.headers.get("authorization") != "Bearer the-key":
             raise DeniedError(401, "no key")
 
@@ -78,6 +79,17 @@ async def test_who_shows_no_key_is_sent_away_before_an_upload_is_read(client):
 
         refused = await client.post("/v1/voices", content=upload(), headers={"Authorization": "Bearer guess"})
         assert (refused.status_code, read) == (401, [])
+
+
+async def test_what_may_be_larger_asks_for_the_scope_that_its_route_asks_for(serve):
+    async with serve() as server:
+        described = {
+            (method.upper(), path): scopes_of(operation) for path, method, operation in operations(server.api.openapi())
+        }
+        for larger in LARGER:
+            [*found] = [found for found in described if found[0] == larger.method and larger.path.fullmatch(found[1])]
+            assert found
+            assert all(described[each] == [larger.scope] for each in found)
 
 
 async def test_an_upload_has_more_time_than_other_requests_once_a_key_was_shown(serve, monkeypatch):

@@ -145,11 +145,9 @@ class Access:
 
     async def holder(self, connection: HTTPConnection, scope: Scope | None = None) -> Holder:
         """Who sends this, if they may do what `scope` says; counts it. Raises `DeniedError`."""
-        holder = await self.identified(connection)
+        holder = await self.identified(connection, scope)
         if seconds := await self.pace.take(holder.key_id):
             raise _too_many(seconds, "this key sends too many requests (RATE_LIMIT)")
-        if scope is not None and scope not in holder.scopes:
-            raise DeniedError(403, f"this key is not good for {scope}")
         try:
             self.streams.enter(connection.scope, holder.key_id, revocable=holder.key_id not in (OWNER, NEXT_DOOR))
         except TooManyStreamsError:
@@ -172,14 +170,16 @@ class Access:
             with contextlib.suppress(DeniedError):  # which is told already; what is open stays so
                 await self.streams.check(self.holder_of_id)
 
-    async def identified(self, connection: HTTPConnection) -> Holder:
-        """Who sends this, whatever they may do. Raises `DeniedError`."""
+    async def identified(self, connection: HTTPConnection, scope: Scope | None = None) -> Holder:
+        """As `holder`, without counting: for what is asked before the route is. Raises `DeniedError`."""
         if (key := shown_key(connection)) is not None:
             holder = await self.holder_of_key(key, connection)
         else:
             holder = await self._without_key(connection)
         if holder is None:
             raise DeniedError(401, NO_KEY, {"WWW-Authenticate": "Bearer"})
+        if scope is not None and scope not in holder.scopes:
+            raise DeniedError(403, f"this key is not good for {scope}")
         return holder
 
     async def holder_of_key(self, key: str, connection: HTTPConnection) -> Holder | None:
