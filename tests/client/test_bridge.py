@@ -196,3 +196,40 @@ async def test_a_conversation_is_held_in_raw_sound(bridge):
         await talking
     assert len(heard) > 48_000
     assert told[0]["type"] == "config_ack"
+
+
+async def test_the_house_is_told_and_a_call_is_listened_to(server, bridge):
+    heard, told = bytearray(), []
+
+    def look_on():
+        for event in bridge.events():
+            told.append(event)
+            if event.kind == "record" and event.data["record"]["type"] == "ended":
+                return
+
+    looking = asyncio.create_task(asked(look_on))
+    async with bridge.phone("shop") as phone:
+        while (message := await phone.receive()) and not (isinstance(message, dict) and message["type"] == "started"):
+            pass
+        call_id = message["call_id"]
+
+        async def listen():
+            async with bridge.listen(call_id) as socket:
+                async for piece in socket:
+                    if isinstance(piece, bytes):
+                        heard.extend(piece)
+                    else:
+                        told.append(piece)
+
+        listening = asyncio.create_task(listen())
+        await phone.play(bytes(48_000))
+        await phone.hang_up()
+        async for _ in phone:
+            pass
+        await listening
+    await looking
+    assert len(heard) > 8000
+    assert {"rate": 8000, "channels": 2}.items() <= next(one for one in told if isinstance(one, dict)).items()
+    kinds = [event.kind for event in told if not isinstance(event, dict)]
+    assert kinds[0] == "state"
+    assert "record" in kinds

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import wave
 from dataclasses import dataclass, replace
@@ -233,3 +234,28 @@ async def test_the_public_servers_protocol_is_spoken(house, language):
 async def test_a_recording_is_answered(house, language):
     assert "turns" in await house.run(language, "speech", "shop", "question.wav", f"{language}.wav")
     assert seconds(house.folder / f"{language}.wav") >= seconds(house.folder / "question.wav")
+
+
+@pytest.mark.parametrize("language", WITH_SOCKETS)
+async def test_a_call_is_listened_to(house, going_on, language):
+    listening = asyncio.create_task(house.run(language, "listen", going_on, f"{language}.wav"))
+    await asyncio.sleep(1.5)
+    house.server.switchboard.live[going_on].session.stop("operator_hangup", "enough was heard")
+    await listening
+    assert seconds(house.folder / f"{language}.wav") > 0.2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_house_is_told(house, language):
+    """The example goes on for as long as the server: it is stopped once it has told of the house."""
+    environment = os.environ | {"CALLBRIDGE_URL": house.server.local_url, "CALLBRIDGE_KEY": KEY}
+    process = await asyncio.create_subprocess_exec(
+        *command(language, "events"), env=environment, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        async with asyncio.timeout(20):
+            while b"state" not in (line := await process.stdout.readline()):
+                assert line
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)  # as Ctrl-C does: a script's curl, too
+        await process.communicate()
