@@ -1,4 +1,5 @@
 import { texts } from "../i18n";
+import { go } from "../lib/router";
 import { store, useStore } from "../lib/store";
 import { api, onSignedOut } from "./client";
 import { ApiError, wordsFor } from "./errors";
@@ -79,7 +80,7 @@ async function refresh(notice: string): Promise<void> {
 /** The token of `#token=…`, which must not stay in the address bar or its history. */
 function takeToken(): string {
   const token = /^#\/?token=([^&]+)/.exec(location.hash)?.[1] ?? "";
-  if (token) history.replaceState(null, "", `${location.pathname}${location.search}#/`);
+  if (token) go("#/", "replace");
   return decodeURIComponent(token);
 }
 
