@@ -103,9 +103,11 @@ class Auditions:
             raise AuditionError(f"the {self._engine.name} engine is {self._engine.state}; try again when it is ready")
         if self._engine.name == "personaplex":
             return Sample(await self._in_a_call(voice, text, language), own=True)
+        if "tts" not in self._engine.details:
+            raise NoVoiceError(f"the {self._engine.name} engine has no voice, so that there is nothing to hear")
         ulaw = await self._engine.render(text, language)
         if not ulaw:
-            raise NoVoiceError(f"the {self._engine.name} engine has no voice, so that there is nothing to hear")
+            raise AuditionError(f"the {self._engine.name} engine could not speak this line")
         return Sample(wav(mulaw.decode(ulaw), PHONE_RATE), own=False)
 
     async def _in_a_call(self, voice: VoiceInfo, text: str, language: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -20,6 +21,8 @@ from bridge.server.personas import PersonaBook
 from bridge.server.switchboard import Switchboard
 from bridge.server.voice_shop import VoiceShop
 from bridge.server.watch import Watch
+
+log = logging.getLogger("bridge.server")
 
 LOOK_SECONDS: Final = 30.0
 """How old what `/health` says of the model's files may be."""
@@ -56,11 +59,17 @@ class MachineRoom:
         """Look at the hardware once, at the model's files now and then, and take samples; until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.watch.run())
+            group.create_task(self._look_around())
+
+    async def _look_around(self) -> None:
+        try:
             self.processor, self.gpus = await asyncio.to_thread(find_hardware)
             self._packaged = await asyncio.to_thread(packaged, self.settings.engine)
-            while True:
-                self._status = await asyncio.to_thread(self._look)
-                await asyncio.sleep(LOOK_SECONDS)
+        except OSError:  # what cannot be read is not known; calls need none of it
+            log.exception("this machine's hardware and packages cannot be looked at")
+        while True:
+            self._status = await asyncio.to_thread(self._look)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def end(self) -> None:
         """Stop what goes on."""

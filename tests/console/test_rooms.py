@@ -66,7 +66,12 @@ async def test_a_voice_is_made_with_consent_heard_and_deleted(serve, open_consol
     ):
         page = console.page
         await console.go("voices")
-        await page.get_by_role("button", name="Add a voice").click()
+        add = page.get_by_role("button", name="Add a voice")
+        await add.press("Enter")
+        await page.keyboard.press("Escape")
+        await page.get_by_role("dialog").wait_for(state="detached")
+        assert await add.evaluate("button => button === document.activeElement")
+        await add.click()
         await page.get_by_label("Recording", exact=True).set_input_files(tmp_path / "Ann.wav")
         await page.get_by_text("12 s: a good length.").wait_for()
         assert await page.get_by_label("Name").input_value() == "Ann"

@@ -6,7 +6,7 @@ import { bytes, clock, number } from "../../lib/format";
 import { useEvery } from "../../lib/load";
 import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/Notice";
-import { toast, toastError } from "../../ui/Toasts";
+import { toastError } from "../../ui/Toasts";
 import { Speed } from "./speed";
 import type { Model, Progress } from "./types";
 
@@ -68,12 +68,7 @@ export function Download({ model, mayWrite, onChange }: { model: Model; mayWrite
     }
     setBusy(false);
   };
-  const begin = () =>
-    act(async () => {
-      const begun = await api.post<Progress>(path);
-      toast(t.begun);
-      return begun;
-    });
+  const begin = () => act(() => api.post<Progress>(path));
   const stop = () =>
     act(async () => {
       const stopped = await api.delete<Progress>(path);
@@ -135,6 +130,7 @@ function Bar({ progress }: { progress: Progress }) {
           </span>
         )}
       </div>
+      <p class="small muted">{t.begun}</p>
       <div role="status">
         {stuck && (
           <Notice kind="warn">
