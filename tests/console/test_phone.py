@@ -6,13 +6,15 @@ import wave
 import pytest
 from playwright.async_api import expect
 
-from bridge.caller.recording import BUNDLED
+from bridge.audio import mulaw
+from bridge.audio.resample import phone_to_model
+from bridge.caller.recording import BUNDLED, load_recording
 from tests.conftest import ROOT
 from tests.console.conftest import WAIT_MS
 
 pytestmark = pytest.mark.slow
 
-RATE = 8000
+RATE = 24_000
 HALF_A_SECOND = bytes(RATE)
 
 OWN_RATE = """
@@ -37,9 +39,8 @@ def microphone(tmp_path):
     """
 
     def record(silence, name, times=1):
-        with wave.open(str(BUNDLED / f"{name}.wav")) as source:
-            assert source.getframerate() == RATE
-            said = source.readframes(source.getnframes())
+        ulaw = b"".join(packet.ulaw for packet in load_recording(BUNDLED / f"{name}.wav").packets)
+        said = mulaw.to_int16(phone_to_model().process(mulaw.decode_float(ulaw))).tobytes()
         path = tmp_path / f"{name}.wav"
         with wave.open(str(path), "wb") as file:
             file.setnchannels(1)

@@ -45,7 +45,7 @@ export class Devices {
       hasWorklets: typeof AudioWorkletNode === "function",
     });
     if (fault) throw new DeviceError(fault);
-    let context = new AudioContext({ sampleRate: RATE.pcm24, latencyHint: "interactive" });
+    let context = contextAt(RATE.pcm24);
     let stream: MediaStream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: { ...treatment, channelCount: 1 } });
@@ -57,7 +57,7 @@ export class Devices {
       let source = sourceOf(context, stream);
       if (!source) {
         await context.close();
-        context = new AudioContext({ latencyHint: "interactive" });
+        context = contextAt();
         source = context.createMediaStreamSource(stream);
       }
       return await Devices.connect(context, stream, source, format, heard, played);
@@ -136,6 +136,17 @@ export class Devices {
     }
     this.context.onstatechange = null;
     if (this.context.state !== "closed") await this.context.close();
+  }
+}
+
+/** A context at that rate, or at the browser's own where it has no other. */
+function contextAt(sampleRate?: number): AudioContext {
+  const own: AudioContextOptions = { latencyHint: "interactive" };
+  if (sampleRate === undefined) return new AudioContext(own);
+  try {
+    return new AudioContext({ ...own, sampleRate });
+  } catch {
+    return new AudioContext(own);
   }
 }
 

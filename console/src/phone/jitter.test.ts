@@ -119,6 +119,15 @@ test("on a steady line the delay shrinks in silence to the least there is", () =
   expect(underruns).toBe(0);
 });
 
+test("on a line that stops for a second now and then the delay comes back to the most that it may be", () => {
+  const buffer = new JitterBuffer(RATE);
+  // Each thirtieth frame holds up those behind it.
+  const lateness = Array.from({ length: 150 }, (_, at) => Math.max(0, 960 - (at % 30) * 80));
+  stream(buffer, lateness, 0.001);
+  expect(buffer.state.underruns).toBeGreaterThan(0);
+  expect(buffer.state.delayMs).toBeLessThanOrEqual(MAX_TARGET * 1000 + 20);
+});
+
 test("nothing is skipped of what can be heard", () => {
   const buffer = new JitterBuffer(RATE);
   buffer.push(chunk(250));

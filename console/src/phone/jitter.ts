@@ -176,11 +176,11 @@ export class JitterBuffer {
     for (const arrival of this.arrivals) arrival.slack += by;
   }
 
-  private slacks(): { least: number; middle: number; jitter: number } {
+  private slacks(): { middle: number; jitter: number } {
     const sorted = this.arrivals.map((arrival) => arrival.slack).sort((a, b) => a - b);
     const least = sorted[0] ?? this.target;
     const middle = sorted[sorted.length >> 1] ?? this.target;
-    return { least, middle, jitter: middle - least };
+    return { middle, jitter: middle - least };
   }
 
   private play(out: Float32Array, from: number): number {
@@ -199,12 +199,11 @@ export class JitterBuffer {
     this.fadingOut = this.tail.length;
   }
 
-  /** Skip a piece of silence while all that came lately came earlier than it had to. */
+  /** Skip a piece of silence while what comes waits longer than it has to. */
   private shrink(): void {
     if (this.arrivals.length < ENOUGH) return;
     const piece = Math.round(SKIP * this.rate);
-    const { least, jitter } = this.slacks();
-    if (least - piece < this.target - jitter || !this.isQuiet(piece)) return;
+    if (this.slacks().middle - piece < this.target || !this.isQuiet(piece)) return;
     this.take(piece, null, 0);
     this.skipped += piece;
     this.shift(-piece);

@@ -12,6 +12,7 @@ export function Talking() {
   const phase = useCall((call) => call.phase);
   const business = useCall((call) => call.business);
   const muted = useCall((call) => call.muted);
+  const [roomy] = useState(() => matchMedia("(min-width: 861px)").matches); // on a phone's screen words come first
   useEffect(() => panel.current?.focus(), []);
   const pressed = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
@@ -36,21 +37,24 @@ export function Talking() {
           {t.hangUp}
         </Button>
       </div>
-      <fieldset class="phone-keys" disabled={phase !== "talking"}>
-        <legend class="field-label">{t.keypad}</legend>
-        {DIGITS.map((digit) => (
-          <button
-            key={digit}
-            type="button"
-            class="phone-key"
-            aria-label={t.key(digit)}
-            onClick={() => handset.press(digit)}
-          >
-            {digit}
-          </button>
-        ))}
-        <p class="small muted">{t.keypadHint}</p>
-      </fieldset>
+      <details class="phone-more" open={roomy}>
+        <summary>{t.keypad}</summary>
+        <fieldset class="phone-keys" disabled={phase !== "talking"}>
+          <legend class="hidden-visually">{t.keypad}</legend>
+          {DIGITS.map((digit) => (
+            <button
+              key={digit}
+              type="button"
+              class="phone-key"
+              aria-label={t.key(digit)}
+              onClick={() => handset.press(digit)}
+            >
+              {digit}
+            </button>
+          ))}
+          <p class="small muted">{t.keypadHint}</p>
+        </fieldset>
+      </details>
     </section>
   );
 }
