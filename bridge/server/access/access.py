@@ -49,6 +49,9 @@ OWNER: Final = "API_KEY"
 NEXT_DOOR: Final = "loopback"
 """The name of whoever needs no key by LOOPBACK_WITHOUT_KEY."""
 
+STRANGER: Final = "stranger"
+"""The name of whoever needs no key by CHAT_WITHOUT_KEY."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -61,6 +64,9 @@ class Holder:
 
 _OWNER = Holder("API_KEY", ALL_SCOPES, OWNER)
 _NEXT_DOOR = Holder(NEXT_DOOR, ALL_SCOPES, NEXT_DOOR)
+_STRANGER = Holder(STRANGER, frozenset[Scope]({"talk"}), STRANGER)
+_LASTING: Final = frozenset({OWNER, NEXT_DOOR, STRANGER})
+"""Those whose right is a setting, and does not end while the server runs."""
 
 
 class DeniedError(Exception):
@@ -143,13 +149,23 @@ class Access:
             await socket.send_denial_response(JSONResponse({"detail": error.detail}, error.status, error.headers))
             return None
 
+    async def admit_stranger(self, socket: WebSocket) -> Holder | None:
+        """Let in whoever opens this socket, without a key; None if it has been denied: all strangers are one holder."""
+        try:
+            return await self._counted(socket, _STRANGER)
+        except DeniedError as error:
+            await socket.send_denial_response(JSONResponse({"detail": error.detail}, error.status, error.headers))
+            return None
+
     async def holder(self, connection: HTTPConnection, scope: Scope | None = None) -> Holder:
         """Who sends this, if they may do what `scope` says; counts it. Raises `DeniedError`."""
-        holder = await self.identified(connection, scope)
+        return await self._counted(connection, await self.identified(connection, scope))
+
+    async def _counted(self, connection: HTTPConnection, holder: Holder) -> Holder:
         if seconds := await self.pace.take(holder.key_id):
             raise _too_many(seconds, "this key sends too many requests (RATE_LIMIT)")
         try:
-            self.streams.enter(connection.scope, holder.key_id, revocable=holder.key_id not in (OWNER, NEXT_DOOR))
+            self.streams.enter(connection.scope, holder.key_id, revocable=holder.key_id not in _LASTING)
         except TooManyStreamsError:
             raise _too_many(CHECK_SECONDS, f"this key has {MAX_STREAMS} streams open") from None
         return holder

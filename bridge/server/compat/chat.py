@@ -25,7 +25,8 @@ def chat_routes(reception: Reception, *, without_key: bool) -> APIRouter:
 
         Closes with 4404, 4422, 4429 or 4503 in words.
         """
-        if not without_key and await reception.access.admit(socket, "talk") is None:
+        access = reception.access
+        if await (access.admit_stranger(socket) if without_key else access.admit(socket, "talk")) is None:
             return
         await accept(socket)
         try:

@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, UploadFile
 from starlette.responses import Response
 
-from bridge.audio.wav import Samples, read_wav, resampled, wav_of
+from bridge.audio.wav import read_wav, resampled, wav_of
 from bridge.carrier.wish import Wish
 from bridge.facts.formats import MODEL_RATE
 from bridge.server.api.answers import refusals
@@ -90,13 +90,13 @@ def speech_routes(reception: Reception) -> APIRouter:
         """The recording is played to the agent in real time, behind its greeting if it has one. The answer goes on
         until the agent has been quiet for two seconds, a minute at most. It is a call like any other, with a record.
         """
-        samples = await _samples(audio)
+        leg = await _prepared(audio)
         prompt = text_prompt if text_prompt is not None or persona else DEFAULT_PROMPT
         wish = Wish(voice or None, prompt, persona or None, None if seed < 0 else seed)
         ticket = await reception.seat(wish)
         if isinstance(ticket, NoSeat):
             raise HTTPException(ticket.status, ticket.why, {"Retry-After": "5"} if ticket.status == 429 else None)
-        leg = SpeechLeg(samples, greeted=bool(ticket.persona.greeting or ticket.persona.consent))
+        leg.greeted = not (ticket.persona.greeting or ticket.persona.consent)
         records = await _held(reception, ticket, leg, request)
         ended = next((record for record in records if isinstance(record, Ended)), None)
         if ended is None or ended.how in _FAILED:
@@ -107,17 +107,17 @@ def speech_routes(reception: Reception) -> APIRouter:
     return router
 
 
-async def _samples(audio: UploadFile) -> Samples:
-    """The recording at 24 kHz."""
-    data = await audio.read()
+async def _prepared(audio: UploadFile) -> SpeechLeg:
+    """The recording, ready to be played."""
+
+    def prepare(data: bytes) -> SpeechLeg:
+        rate, samples = read_wav(data, MAX_SECONDS)
+        return SpeechLeg(resampled(samples, rate, MODEL_RATE))
+
     try:
-        return await asyncio.to_thread(lambda: _at_model_rate(*read_wav(data, MAX_SECONDS)))
+        return await asyncio.to_thread(prepare, await audio.read())  # a quarter of a second for four minutes
     except ValueError as error:
         raise HTTPException(422, f"audio cannot be used: {error}") from None
-
-
-def _at_model_rate(rate: int, samples: Samples) -> Samples:
-    return resampled(samples, rate, MODEL_RATE)
 
 
 async def _held(reception: Reception, ticket: Ticket, leg: SpeechLeg, request: Request) -> Sequence[Record]:

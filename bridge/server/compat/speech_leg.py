@@ -49,15 +49,16 @@ class SpeechLeg:
     no_media_seconds = 10.0
     wide = True
 
-    def __init__(self, samples: Samples, *, greeted: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        """`samples` are 24 kHz mono, played once the agent has `greeted`, if it does; `clock` gives seconds."""
+    def __init__(self, samples: Samples, clock: Callable[[], float] = time.monotonic) -> None:
+        """`samples` are 24 kHz mono, played once the agent has `greeted`; `clock` gives seconds. Takes its time."""
         self.broken = ""
         self._clock = clock
         self._packets = _packets(samples)
         self._length = len(self._packets) * PACKET_MS / 1000
         loud = np.flatnonzero(np.abs(samples) > QUIET)
         self._last_word = float(loud[-1]) / MODEL_RATE if len(loud) else 0.0
-        self._starts: float | None = None if greeted else 0.0
+        self.greeted = True
+        self._starts: float | None = None
         self._began = clock()
         self._playback = Playback()
         self._answer = bytearray()
@@ -86,7 +87,7 @@ class SpeechLeg:
         self._began, number, played = self._clock(), 0, 0
         while not self._over.is_set():
             await self._until((number + 1) * PACKET_MS / 1000)
-            if self._starts is None and self._greeted():
+            if self._starts is None and (self.greeted or self._has_greeted()):
                 self._starts = number * PACKET_MS / 1000
             said = self._starts is not None and played < len(self._packets)
             ulaw, wide = self._packets[played] if said else _SILENCE
@@ -136,7 +137,7 @@ class SpeechLeg:
         if np.abs(np.frombuffer(wide, "<i2")).max(initial=0) > QUIET * 32768:
             self._last_sound = len(self._answer) / _BYTES_PER_MS / 1000
 
-    def _greeted(self) -> bool:
+    def _has_greeted(self) -> bool:
         """Whether the agent has said what it says first."""
         now = self._now
         silent = now - self._last_sound > BREATH_SECONDS if self._last_sound else now > SILENT_SECONDS

@@ -1,6 +1,7 @@
 """`WS /api/chat` over real sockets: the public clients' protocol, what they may ask for, and what they are told."""
 
 import asyncio
+import sys
 from urllib.parse import urlencode
 
 import numpy as np
@@ -152,3 +153,21 @@ async def test_a_client_that_leaves_while_its_prompt_is_taken_in_leaves_no_call_
             while server.switchboard.free < server.engine.capacity:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert server.store.list() == []
+
+
+async def test_strangers_share_the_pace_of_one_key(serve):
+    async with serve(chat_without_key=True, rate_limit="2/minute") as server:
+        for _ in range(2):
+            async with opened(server, PROMPT, "") as socket:
+                assert await socket.recv() == b"\x00"
+        with pytest.raises(InvalidStatus) as refusal:
+            async with opened(server, PROMPT, ""):
+                pass
+    assert refusal.value.response.status_code == 429
+
+
+async def test_a_machine_without_the_codec_says_what_is_missing(serve, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sphn", None)
+    async with serve() as server, opened(server, PROMPT) as socket:
+        code, reason = await closing(socket)
+    assert (code, "needs the package sphn" in reason) == (1011, True)
