@@ -19,10 +19,14 @@ Call = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some calls, the newest first, and where the next ones begin; None where there are no more."""
+    """Some calls, the newest first, and where the next ones begin; None where there are no more.
+
+    `searched` is in how many transcripts words were looked for; a page of such a search may be empty and have a `next`.
+    """
 
     calls: Sequence[Call]
     next: str | None
+    searched: int | None = None
 
 
 class Calls:
@@ -37,6 +41,7 @@ class Calls:
         *,
         persona: str | None = None,
         q: str | None = None,
+        caller: str | None = None,
         since: str | None = None,
         until: str | None = None,
         ended: str | None = None,
@@ -46,12 +51,14 @@ class Calls:
     ) -> Page:
         """Calls that fit, the newest first (scope `calls:read`).
 
-        `q` looks in numbers and in what was said; `since` and `until` are moments in ISO 8601; `ended` is how they
-        ended; `verdicts` those in which the gate stopped something; `after` the `next` of the page before.
+        `q` is a number, a call's id, or words that were said; `caller` who called, or a part of it; `since` and `until`
+        are moments in ISO 8601; `ended` is how they ended; `verdicts` those in which the gate stopped something;
+        `after` the `next` of the page before.
         """
         params = {
             "persona": persona,
             "q": q,
+            "from": caller,
             "since": since,
             "until": until,
             "ended": ended,
@@ -60,7 +67,7 @@ class Calls:
             "after": after,
         }
         answer = self._channel.json("GET", "/v1/calls", params=params)
-        return Page(answer["calls"], answer["next"])
+        return Page(answer["calls"], answer["next"], answer.get("searched"))
 
     def all(self, **which: Any) -> Iterator[Call]:
         """Every call that fits, the newest first, page by page; `which` as for `page`."""

@@ -233,3 +233,45 @@ async def test_the_house_is_told_and_a_call_is_listened_to(server, bridge):
     kinds = [event.kind for event in told if not isinstance(event, dict)]
     assert kinds[0] == "state"
     assert "record" in kinds
+
+
+async def phone_call(server, bridge, seconds):
+    """The id of a recorded call that has ended."""
+    async with bridge.phone("shop", record=True) as phone:
+
+        async def talk():
+            await phone.play(bytes(round(seconds * 24_000) * 2))
+            await phone.hang_up()
+
+        async for message in phone:
+            if isinstance(message, dict) and message["type"] == "started":
+                call_id, talking = message["call_id"], asyncio.create_task(talk())
+        await talking
+    async with asyncio.timeout(5):
+        while server.switchboard.live:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return call_id
+
+
+async def test_calls_are_found_page_by_page_read_and_deleted(server, bridge):
+    ours = [await phone_call(server, bridge, 0.2) for _ in range(3)]
+    found = await asked(lambda: list(bridge.calls.all(limit=2)))
+    assert {call["call_id"] for call in found} == set(ours)
+    first = await asked(bridge.calls.page, limit=1, persona="shop", verdicts=False)
+    assert [call["call_id"] for call in first.calls] == ours[-1:]
+    assert first.next
+    assert await asked(lambda: list(bridge.calls.all(persona="nobody"))) == []
+    assert await asked(lambda: list(bridge.calls.all(q="elephant"))) == []
+    assert "caller_hung_up" in await asked(bridge.calls.transcript, ours[0])
+    await asked(bridge.calls.delete, ours[0])
+    with pytest.raises(NotFoundError):
+        await asked(bridge.calls.read, ours[0])
+
+
+async def test_a_recording_and_its_waveform_are_had(server, bridge, tmp_path):
+    call_id = await phone_call(server, bridge, 1)
+    file = await asked(bridge.calls.recording, call_id, tmp_path / "call.wav")
+    with wave.open(str(file)) as wav:
+        assert (wav.getnchannels(), wav.getframerate()) == (2, 8000)
+        assert wav.getnframes() > 4000
+    assert (await asked(bridge.calls.waveform, call_id, 10))["seconds"] > 0.5

@@ -259,3 +259,11 @@ async def test_the_house_is_told(house, language):
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # as Ctrl-C does: a script's curl, too
         await process.communicate()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_calls_are_listed_with_their_transcripts(house, going_on, language):
+    house.server.switchboard.live[going_on].session.stop("operator_hangup", "enough was said")
+    await house.until(going_on=False)
+    told = await house.run(language, "calls", *([going_on] if language == "curl" else []))
+    assert going_on in told
