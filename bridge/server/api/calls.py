@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, HTTPException, Query
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
 from bridge.server.access.access import Access
@@ -44,7 +45,14 @@ def _moment(moment: datetime) -> datetime:
         raise ValueError("there is no such moment in UTC") from None
 
 
-Moment = Annotated[datetime, AfterValidator(_moment)]
+def _written_out(moment: object) -> object:
+    """A bare number is a mistake more often than seconds since 1970."""
+    if isinstance(moment, str) and not re.match(r"\d{4}-\d\d-\d\d", moment):
+        raise ValueError("write a moment like 2026-11-21T10:00:00Z")
+    return moment
+
+
+Moment = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_moment)]
 
 
 @dataclass(frozen=True, slots=True)

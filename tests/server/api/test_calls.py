@@ -55,6 +55,8 @@ async def test_calls_are_found_by_what_is_known_of_them(api, data_dir):
         assert await found(verdicts=True) == [3]
         assert await found(since="2026-01-31T00:00:00Z") == [1, 2, 3, 4]
         assert await found(until="2026-01-31") == [1440]
+        for number in ("0.5", "1769860800", "1e-5"):  # seconds since 1970, perhaps, or a mistake
+            assert (await client.get("/calls", params={"since": number})).status_code == 422
         assert await found(since="2026-01-31T12:57:30+01:00", until="2026-01-31T11:59:00Z") == [2]
         assert await found(**{"from": "+44 20 7946"}) == [2]
         assert await found(q="(202) 555-0143") == [1, 3, 4, 1440]
