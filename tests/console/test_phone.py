@@ -135,7 +135,11 @@ async def test_the_path_of_the_telephone_carries_mu_law_whatever_the_browsers_ra
         await expect(page.get_by_role("meter", name="Level: You")).to_have_attribute("aria-valuenow", "-60")
         assert set(sizes["framesent"]) == {160}  # 20 ms of 8 bits at 8 kHz
         assert set(sizes["framereceived"]) == {640}  # 80 ms
-        # The other side of the console ends it.
+        # The call goes on while other views are looked at. The other side of the console ends it.
+        await page.get_by_role("link", name="Health", exact=True).click()
+        await expect(page.get_by_role("heading", name="Health", level=1)).to_be_visible()
+        await page.get_by_role("link", name="Phone", exact=True).click()
+        await expect(page.get_by_role("heading", name="Talking with Corner Shop")).to_be_visible()
         [call_id] = server.switchboard.live
         server.switchboard.live[call_id].session.stop("operator_hangup", "it was asked for from outside")
         await expect(page.get_by_text("Somebody ended the call from the console.")).to_be_visible()

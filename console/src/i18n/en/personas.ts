@@ -51,7 +51,6 @@ export const personas = {
   reportNone: "Everything is in order. Changes are checked as you type.",
   hints: "Hints",
   line: (line: number) => `Line ${line}`,
-  lineColumn: (line: number, column: number) => `line ${line}, column ${column}`,
   conflict: {
     title: "Somebody else saved this persona",
     text: "The file has changed since you opened it. Nothing is lost: choose what is to be kept.",
@@ -62,7 +61,6 @@ export const personas = {
     both: "Go on editing mine",
     bothHint: "With “Go on editing” you put both together by hand; the next save then replaces theirs.",
     gone: "The persona was deleted meanwhile. Save makes it anew.",
-    taken: "A persona of that name exists already.",
   },
   prompt: {
     title: "Prompt",

@@ -1,7 +1,6 @@
 export const phone = {
   title: "Phone",
   lead: "Talk with a persona from this browser, as a caller would.",
-  setUp: "The call",
   persona: "Persona",
   personaHint: "Its name, as its file is called.",
   none: "No persona answers calls at the moment.",
@@ -69,7 +68,6 @@ export const phone = {
     skipped: "Silence left out to catch up",
     dropped: "Dropped, being too much",
     unsent: "Packets that the connection did not take",
-    count: (count: number) => `${count}`,
   },
   hows: {
     "": "The line was closed.",

@@ -53,7 +53,6 @@ export const personas: Texts["personas"] = {
   reportNone: "Todo está en orden. Los cambios se comprueban mientras escribe.",
   hints: "Consejos",
   line: (line) => `Línea ${line}`,
-  lineColumn: (line, column) => `línea ${line}, columna ${column}`,
   conflict: {
     title: "Otra persona guardó este archivo",
     text: "El archivo ha cambiado desde que lo abrió. No se ha perdido nada: elija qué se conserva.",
@@ -64,7 +63,6 @@ export const personas: Texts["personas"] = {
     both: "Seguir editando lo mío",
     bothHint: "Con «Seguir editando» usted reúne ambos a mano; al guardar de nuevo se sustituye lo ajeno.",
     gone: "Entretanto la persona fue borrada. Guardar la crea de nuevo.",
-    taken: "Ya existe una persona con ese nombre.",
   },
   prompt: {
     title: "Instrucciones",

@@ -3,7 +3,6 @@ import type { Texts } from "../en";
 export const phone: Texts["phone"] = {
   title: "Teléfono",
   lead: "Hable con una persona desde este navegador, como lo haría quien llama.",
-  setUp: "La llamada",
   persona: "Persona",
   personaHint: "Su nombre, tal como se llama su archivo.",
   none: "Ninguna persona atiende llamadas en este momento.",
@@ -70,7 +69,6 @@ export const phone: Texts["phone"] = {
     skipped: "Silencio omitido para recuperar",
     dropped: "Descartado por exceso",
     unsent: "Paquetes que la conexión no aceptó",
-    count: (count) => `${count}`,
   },
   hows: {
     "": "La línea se cerró.",
