@@ -162,6 +162,8 @@ async def test_what_cannot_be_asked_and_what_is_not_there_is_refused(api):
             assert answer.status_code == 422, (params, answer.text)
         for name in NAMES:
             for file in FILES:
+                if (name, file) == ("..", "/events"):
+                    continue  # clients make /v1/events of it, which is another address, and never ends
                 assert (await client.get(f"/calls/{name}{file}")).status_code == 404, (name, file)
             assert (await client.delete(f"/calls/{name}")).status_code in (404, 405), name
         assert (await client.get(f"/calls/{NAMES[0]}/transcript.exe")).status_code == 422
