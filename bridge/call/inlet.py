@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from bridge.audio.alignment import Alignment
 from bridge.audio.intake import CallerFrame, Intake, IntakeCounters
 from bridge.facts.events import Audio
-from bridge.facts.formats import PHONE_BYTES_PER_MS
+from bridge.facts.formats import PACKET_MS, PHONE_BYTES_PER_MS
 from bridge.facts.ticks import Ticks
 
 
@@ -23,6 +23,7 @@ class Inlet:
         self._intake = Intake(wide=wide)
         self._lined_up: Ticks | None = None
         self._alignment = Alignment()
+        self._packet_ms = float(PACKET_MS)
         self._began = self._last_media = clock()
         self.heard_media = False
 
@@ -56,6 +57,7 @@ class Inlet:
         now = self._clock()
         self._last_media = now
         packet_ms = len(audio.ulaw) / PHONE_BYTES_PER_MS
+        self._packet_ms = max(1.0, packet_ms)
         if ticks != self._lined_up:
             self._line_up(ticks, now, int(packet_ms))
         if not self.heard_media:
@@ -72,7 +74,7 @@ class Inlet:
 
     def answered(self, ahead_ms: float) -> None:
         """An answer came to a frame that was complete so long before its tick: see `bridge.audio.alignment`."""
-        if self._lined_up and (packets := self._alignment.note(ahead_ms)):
+        if self._lined_up and (packets := self._alignment.note(ahead_ms, self._packet_ms)):
             self._intake.shift(packets)
 
     def catch_up(self) -> Iterator[CallerFrame]:

@@ -13,7 +13,10 @@ from bridge.client.http import Channel
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """The answer: a WAV file's bytes, as long as the recording, and its transcript (the header X-Transcript)."""
+    """The answer: a WAV file's bytes, and its transcript (the header X-Transcript).
+
+    It begins with the recording and is no shorter.
+    """
 
     wav: bytes
     transcript: Any

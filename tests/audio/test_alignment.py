@@ -12,10 +12,10 @@ SILENCE = b"\xff"
 LOUD = bytes([0x10, 0x90]) * 80
 
 
-def looked_at(*ahead):
+def looked_at(*ahead, packet_ms=20):
     """What a call does that has seen these again and again."""
     alignment = Alignment()
-    said = [alignment.note(ahead[number % len(ahead)]) for number in range(LOOK)]
+    said = [alignment.note(ahead[number % len(ahead)], packet_ms) for number in range(LOOK)]
     assert not any(said[:-1])
     return said[-1]
 
@@ -43,6 +43,19 @@ def test_frames_that_come_after_their_tick_are_to_come_earlier():
     assert looked_at(-3) == 1
     assert looked_at(-3, -2, 15) == 1
     assert looked_at(-45) == 3
+
+
+def test_packets_of_a_client_are_left_out_and_put_in_by_their_own_length():
+    assert looked_at(39, packet_ms=40) == 0
+    assert looked_at(45, packet_ms=40) == -1
+    assert looked_at(-3, packet_ms=40) == 1
+
+
+def test_packets_that_complete_a_frame_whenever_they_come_are_not_shifted():
+    """Their frames wait for a tick, however the stream is cut; silence would be put in again and again."""
+    assert looked_at(60, packet_ms=80) == looked_at(99, packet_ms=100) == 0
+    assert looked_at(-3, packet_ms=80) == looked_at(-30, packet_ms=100) == 0
+    assert looked_at(165, packet_ms=80) == looked_at(165, packet_ms=100) == -1
 
 
 def test_a_shift_is_made_where_the_caller_is_quiet():
