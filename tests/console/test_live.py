@@ -3,16 +3,28 @@
 import asyncio
 import contextlib
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.async_api import expect
 
+from bridge.caller.dial import Callee, Listener
 from bridge.caller.place import place_call
 from bridge.caller.recording import BUNDLED, load_recording
 from bridge.caller.script import Manners, Script
 from bridge.caller.webhook import Line
+from bridge.server.tokens import Ticket
 
 pytestmark = pytest.mark.slow
+
+OUTBOUND = """
+outbound:
+  notice: This is the automated assistant of Corner Shop.
+  greeting: Your order is ready.
+  timezone: UTC
+  days: mon-sun
+  hours: 0:00-24:00
+"""
 
 
 @contextlib.asynccontextmanager
@@ -78,6 +90,46 @@ async def test_a_number_is_checked_before_a_caller_is_put_through_to_it(serve, o
             result = await call
         assert result.ended == "transfer"
         assert "+12025550117" in str(result.after)
+
+
+async def test_callers_on_hold_are_shown_by_their_place(serve, open_console):
+    async with serve(slots=1) as server, open_console(server) as console:
+        duty = server.book.by_name("shop")
+        for place, number in enumerate(("+12025550143", "+12025550177"), 1):
+            ticket = Ticket(str(place) * 16, number, duty.persona, duty.key, number, "+12025550111", record=False)
+            server.switchboard.queue.join(number, ticket, 60, 60)
+        await console.go("live")
+        waiting = console.page.get_by_role("region", name="On hold").get_by_role("listitem")
+        await expect(waiting).to_have_count(2)
+        await expect(waiting.first).to_contain_text("No. 1")
+        await expect(waiting.first).to_contain_text("+12025550143")
+        await console.shot("live-on-hold")
+        server.switchboard.queue.leave("+12025550143")
+        await expect(waiting).to_have_count(1)
+        await expect(waiting).to_contain_text("No. 1")
+        server.switchboard.queue.leave("+12025550177")
+        await expect(console.page.get_by_text("Nobody is on the line")).to_be_visible()
+
+
+async def test_somebody_is_called_from_the_console(serve, open_console, shop, twilio):
+    persona = {"shop": shop + OUTBOUND}
+    async with serve(personas=persona, **twilio.settings) as server, open_console(server, expected=["403"]) as console:
+        twilio.account.line = replace(twilio.account.line, url=server.local_url)
+        twilio.account.own("+12025550111")
+        twilio.account.book["+12025550143"] = Callee(talker=lambda: Listener(30), detect_s=0.1)
+        await console.go("live")
+        await button(console, "Call somebody").click()
+        dialog = console.page.get_by_role("dialog")
+        await dialog.get_by_label("Number to call").fill("+1 202 555 0143")
+        await dialog.get_by_role("button", name="Call now").click()
+        await expect(console.page.get_by_role("status").filter(has_text="Calling +12025550143")).to_be_visible()
+        card = console.page.locator(".live-card")
+        await expect(card).to_contain_text("Outgoing · +12025550143")
+        server.do_not_call.add("+12025550143")
+        await button(console, "Call somebody").click()
+        await dialog.get_by_label("Number to call").fill("+12025550143")
+        await dialog.get_by_role("button", name="Call now").click()
+        await expect(dialog.get_by_role("alert")).to_contain_text("do-not-call")
 
 
 async def test_whoever_may_only_read_sees_no_way_to_listen_or_to_end_a_call(serve, open_console):

@@ -78,7 +78,9 @@ async def test_looks_and_language_are_chosen_and_kept(serve, open_console):
         assert await console.page.evaluate("getComputedStyle(document.body).backgroundColor") != light
 
 
-async def test_the_keyboard_skips_to_the_content_and_a_new_view_begins_at_its_title(serve, open_console):
+async def test_the_keyboard_skips_to_the_content_and_a_new_view_begins_at_its_title_also_one_that_is_none(
+    serve, open_console
+):
     async with serve() as server, open_console(server) as console:
         await console.go("live")
         await expect(heading(console, "Live")).to_be_visible()
@@ -90,6 +92,8 @@ async def test_the_keyboard_skips_to_the_content_and_a_new_view_begins_at_its_ti
         await console.page.get_by_role("link", name="Health").press("Enter")
         await expect(heading(console, "Health")).to_be_focused()
         await expect(console.page).to_have_title("Health · callbridge")
+        await console.go("nowhere")
+        await expect(heading(console, "There is no such page")).to_be_focused()
 
 
 async def test_every_view_is_reached_on_a_phones_screen(serve, open_console):
@@ -103,9 +107,3 @@ async def test_every_view_is_reached_on_a_phones_screen(serve, open_console):
             await console.page.get_by_role("dialog").get_by_role("link", name=name).click()
             await expect(heading(console, name)).to_be_visible()
             await expect(console.page.get_by_role("dialog")).to_have_count(0)
-
-
-async def test_an_address_that_is_none_says_so(serve, open_console):
-    async with serve() as server, open_console(server) as console:
-        await console.go("nowhere")
-        await expect(heading(console, "There is no such page")).to_be_visible()

@@ -38,7 +38,7 @@ export function CallList({ state, shown }: { state: HouseState; shown: string })
         </ul>
       </section>
       {state.waiting.length > 0 && (
-        <section class="card">
+        <section class="card" aria-label={t.onHold}>
           <h2 class="live-sub">
             <Icon name="hold" size={18} /> {t.onHold}
           </h2>

@@ -20,7 +20,8 @@ export function FirstCall() {
   const t = useTexts().live;
   const holder = useHolder();
   const mayTalk = useScope("talk");
-  const personas = useScope("personas:read");
+  const onDuty = useOnDuty(useScope("personas:read"));
+  const persona = onDuty?.[0]?.name ?? "NAME";
   const url = holder.public_url.startsWith("https://") ? holder.public_url : "";
   return (
     <>
@@ -44,25 +45,30 @@ export function FirstCall() {
         <div class="card stack-small">
           <h2>{t.firstCommand}</h2>
           <p class="muted grow">{t.firstCommandText}</p>
-          <CopyLine text="callbridge call --wav u05 --persona dental" />
+          <CopyLine text={`callbridge call --wav u05 --persona ${persona}`} />
         </div>
         <div class="card stack-small">
           <h2>{t.firstNumber}</h2>
           <p class="muted grow">{url ? t.firstNumberText : t.firstNumberLocal}</p>
           <CopyLine text={`${url || "https://YOUR-HOST"}/twilio/voice`} />
-          <CopyLine text="callbridge twilio connect +15551234567 --persona dental" />
+          <CopyLine text={`callbridge twilio connect +15551234567 --persona ${persona}`} />
         </div>
       </section>
-      {personas && <WhoAnswers />}
+      {onDuty && <WhoAnswers onDuty={onDuty} />}
     </>
   );
 }
 
-function WhoAnswers() {
+/** The personas that answer calls; null while they are not known, or may not be. */
+function useOnDuty(may: boolean): PersonaRow[] | null {
+  const { value } = useLoaded(`personas ${may}`, async (signal) =>
+    may ? await api.get<PersonaRow[]>("v1/personas", { signal }) : null,
+  );
+  return value?.filter((one) => one.on_duty) ?? null;
+}
+
+function WhoAnswers({ onDuty }: { onDuty: readonly PersonaRow[] }) {
   const t = useTexts().live;
-  const { value } = useLoaded("personas", (signal) => api.get<PersonaRow[]>("v1/personas", { signal }));
-  if (!value) return null;
-  const onDuty = value.filter((one) => one.on_duty);
   return (
     <section class="card flush">
       <h2 class="live-answers">{t.whoAnswers}</h2>
