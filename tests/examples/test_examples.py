@@ -10,6 +10,7 @@ import wave
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -24,7 +25,9 @@ from bridge.server.app import Server
 from tests.hub.conftest import LM, safetensors
 from tests.hub.standin import TOKEN, StandIn, archive, running
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = ROOT / "examples"
+TINY = ROOT / "tests" / "engine" / "personaplex" / "tiny"
 KEY = "k" * 32
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 THEM = {"python": "+12025550143", "curl": "+12025550144", "javascript": "+12025550145"}
@@ -66,9 +69,10 @@ class House:
     account: Account
     folder: Path
 
-    async def run(self, language, name, *arguments, status=0):
-        """What the example prints."""
-        environment = os.environ | {"CALLBRIDGE_URL": self.server.local_url, "CALLBRIDGE_KEY": KEY}
+    async def run(self, language, name, *arguments, status=0, server=None):
+        """What the example prints; `server` instead of the house's own."""
+        url = (server or self.server).local_url
+        environment = os.environ | {"CALLBRIDGE_URL": url, "CALLBRIDGE_KEY": KEY}
         process = await asyncio.create_subprocess_exec(
             *command(language, name),
             *map(str, arguments),
@@ -148,6 +152,30 @@ async def test_health(house, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_voices(house, language):
     assert "NATF2" in await house.run(language, "voices")
+
+
+def speech_of_ann(folder):
+    """A recording of the right length; noise is speech enough for a tiny model."""
+    with wave.open(str(folder / "ann.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(np.random.default_rng(0).integers(-3000, 3000, 12 * 16_000).astype("<i2").tobytes())
+    return "ann.wav"
+
+
+@pytest.mark.slow  # the model is loaded
+async def test_a_voice_is_made_of_a_recording(house, run_server, tmp_path):
+    own = {"model_dir": TINY, "custom_voice_dir": tmp_path / "own"}
+    async with run_server(tmp_path, api_key=KEY, **own) as studio:
+        assert "ann en" in await house.run("python", "add_voice", "ann", speech_of_ann(house.folder), server=studio)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_voice_that_cannot_be_made_is_refused_in_words(house, language):
+    status = 22 if language == "curl" else 1
+    told = await house.run(language, "add_voice", "NATF2", speech_of_ann(house.folder), status=status)
+    assert "NATF2 is a packaged voice" in told
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
