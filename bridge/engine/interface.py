@@ -71,7 +71,10 @@ class Engine(Protocol):
 
     @property
     def details(self) -> dict[str, str]:
-        """What it has loaded, for the health page: the models by what they do (`asr`, `tts`, `llm`), the `device`."""
+        """What it has loaded, for the health page: its `device`, and the models by what they do.
+
+        That is `asr`, `vad`, `embedding`, `tts`, `llm`.
+        """
 
     @property
     def capacity(self) -> int:

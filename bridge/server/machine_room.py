@@ -27,6 +27,9 @@ log = logging.getLogger("bridge.server")
 LOOK_SECONDS: Final = 30.0
 """How old what `/health` says of the model's files may be."""
 
+PARTS: Final = ("asr", "vad", "embedding", "tts", "llm")
+"""What models do."""
+
 EARS: Final = "moonshine-tiny-en"
 """The recogniser of every engine that understands callers."""
 
@@ -87,9 +90,9 @@ class MachineRoom:
 
     @property
     def loaded(self) -> dict[str, str]:
-        """The models that the running engine has in memory, by what they do: asr, tts, llm."""
+        """The models that the running engine has in memory, by what they do, as `Engine.details` has it."""
         details = self._engine.details if self._engine.state == "ready" else {}
-        return {part: name for part in ("asr", "tts", "llm") if (name := details.get(part))}
+        return {part: name for part in PARTS if (name := details.get(part))}
 
     def _look(self) -> dict[str, str]:
         found = {model["name"]: model["status"] for model in self._packaged}

@@ -78,7 +78,13 @@ class CascadeEngine:
     @property
     def details(self) -> dict[str, str]:
         """Its recogniser and its voice; what thinks is loaded elsewhere, if anything does."""
-        return {"asr": "moonshine-tiny-en", "tts": "svox-pico", "device": "cpu"}
+        return {
+            "asr": "moonshine-tiny-en",
+            "vad": "silero-vad",
+            "embedding": "all-MiniLM-L6-v2",
+            "tts": "svox-pico",
+            "device": "cpu",
+        }
 
     @property
     def capacity(self) -> int:

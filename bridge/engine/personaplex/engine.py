@@ -120,7 +120,7 @@ class PersonaPlexEngine:
         """One model thinks and speaks; another one listens, where anybody wants the callers' words."""
         found = {"llm": "personaplex-7b-v1", "tts": "personaplex-7b-v1", "device": str(self._model.device)}
         if self._scribe is not None:
-            found["asr"] = "moonshine-tiny-en"
+            found |= {"asr": "moonshine-tiny-en", "vad": "silero-vad"}
         if self._model.device.type == "cuda":
             about = torch.cuda.get_device_properties(self._model.device)
             found |= {"gpu": about.name, "gpu_memory_bytes": str(about.total_memory)}

@@ -71,7 +71,7 @@ export const voices = {
     consent: "I have the consent of the person in this recording.",
     consentNeeded: "Without consent no voice is made.",
     make: "Make the voice",
-    making: "Listening to the recording… Calls go on undisturbed.",
+    making: "Listening to the recording: a minute or two. Calls go on undisturbed.",
     made: (name: string) => `The voice ${name} is made.`,
     use: "Write this line into a persona to use it:",
     loudness: (value: string) => `It was recorded at ${value} LUFS; the voice is brought to −24.`,

@@ -73,7 +73,7 @@ export const voices: Texts["voices"] = {
     consent: "Tengo el consentimiento de la persona de esta grabación.",
     consentNeeded: "Sin consentimiento no se hace ninguna voz.",
     make: "Hacer la voz",
-    making: "Escuchando la grabación… Las llamadas siguen como si nada.",
+    making: "Escuchando la grabación: uno o dos minutos. Las llamadas siguen como si nada.",
     made: (name) => `La voz ${name} está hecha.`,
     use: "Escriba esta línea en una persona para usarla:",
     loudness: (value) => `Se grabó a ${value} LUFS; la voz se lleva a −24.`,
