@@ -133,6 +133,8 @@ async def test_every_file_of_a_call_can_be_downloaded(past, serve, open_console)
                 await link.click()
             file = await download.value
             got[file.suggested_filename] = await file.path()
+        await console.page.keyboard.press("Escape")
+        await expect(console.page.locator(".menu-list")).to_be_hidden()
         assert sorted(got) == [f"{TOOTH}.json", f"{TOOTH}.jsonl", f"{TOOTH}.txt", f"{TOOTH}.wav"]
         assert got[f"{TOOTH}.wav"].read_bytes()[:4] == b"RIFF"
         assert "toothache" in got[f"{TOOTH}.txt"].read_text()

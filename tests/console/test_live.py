@@ -92,6 +92,16 @@ async def test_a_number_is_checked_before_a_caller_is_put_through_to_it(serve, o
         assert "+12025550117" in str(result.after)
 
 
+async def test_a_lost_connection_is_told_and_mended(serve, open_console):
+    async with serve() as server, open_console(server, expected=["ERR_FAILED"]) as console:
+        await console.page.route("**/v1/events", lambda route: route.abort())
+        await console.go("live")
+        await expect(console.page.get_by_text("cannot be reached")).to_be_visible()
+        await console.page.unroute("**/v1/events")
+        await expect(console.page.get_by_text("Nobody is on the line")).to_be_visible()
+        await expect(console.page.get_by_text("cannot be reached")).to_have_count(0)
+
+
 async def test_callers_on_hold_are_shown_by_their_place(serve, open_console):
     async with serve(slots=1) as server, open_console(server) as console:
         duty = server.book.by_name("shop")

@@ -81,7 +81,7 @@ async function refresh(notice: string): Promise<void> {
 function takeToken(): string {
   const token = /^#\/?token=([^&]+)/.exec(location.hash)?.[1] ?? "";
   if (token) go("#/", "replace");
-  return decodeURIComponent(token);
+  return token;
 }
 
 /** Whether the reader's key is good for `scope`. */

@@ -1,14 +1,18 @@
 import { useState } from "preact/hooks";
 import { useTexts } from "../i18n";
 import { Button } from "./Button";
-import { announce } from "./Toasts";
+import { announce, toastError } from "./Toasts";
 
 /** A command or an address, with a button that copies it. */
 export function CopyLine({ text }: { text: string }) {
   const t = useTexts().shell;
   const [done, setDone] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch (error) {
+      return toastError(error); // the browser's settings forbid it
+    }
     announce(t.copied);
     setDone(true);
     setTimeout(() => setDone(false), 2000);

@@ -9,6 +9,7 @@ import { useLoaded } from "../../lib/load";
 import { go, href } from "../../lib/router";
 import { Button, LinkButton } from "../../ui/Button";
 import { confirm } from "../../ui/Dialog";
+import { Menu } from "../../ui/Menu";
 import { Notice } from "../../ui/Notice";
 import { Failed, Page, Waiting } from "../../ui/Page";
 import { toast } from "../../ui/Toasts";
@@ -122,23 +123,20 @@ function Actions({ call }: { call: CallFacts }) {
   ];
   return (
     <>
-      <details class="menu">
-        <summary class="button">{t.download}</summary>
-        <ul class="menu-list card">
-          {files.map((file) => (
-            <li key={file}>
-              <LinkButton
-                kind="ghost"
-                icon="download"
-                href={address(path(call.call_id, `/${file}`))}
-                download={`${call.call_id}${file.slice(file.lastIndexOf("."))}`}
-              >
-                {t.files[file]}
-              </LinkButton>
-            </li>
-          ))}
-        </ul>
-      </details>
+      <Menu label={t.download}>
+        {files.map((file) => (
+          <li key={file}>
+            <LinkButton
+              kind="ghost"
+              icon="download"
+              href={address(path(call.call_id, `/${file}`))}
+              download={`${call.call_id}${file.slice(file.lastIndexOf("."))}`}
+            >
+              {t.files[file]}
+            </LinkButton>
+          </li>
+        ))}
+      </Menu>
       {mayDelete && call.ended !== null && (
         <Button kind="danger" icon="trash" onClick={forget}>
           {t.forget}

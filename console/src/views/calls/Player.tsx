@@ -83,8 +83,10 @@ function Track({
       if (!element) return;
       const now = playback.at.get();
       element.style.setProperty("--at", `${(100 * Math.min(now, length)) / length}%`);
-      element.setAttribute("aria-valuenow", String(Math.round(now)));
-      element.setAttribute("aria-valuetext", t.placeOf(clock(now), clock(length)));
+      const words = t.placeOf(clock(now), clock(length));
+      if (element.getAttribute("aria-valuetext") === words) return;
+      element.setAttribute("aria-valuenow", String(Math.floor(now)));
+      element.setAttribute("aria-valuetext", words);
     };
     show();
     return playback.at.watch(show);
