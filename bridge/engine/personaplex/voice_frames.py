@@ -15,14 +15,20 @@ from bridge.engine.personaplex.voices import VoiceError
 MAX_INDEX: Final = 1 << 20
 """Bytes of the list of tensors in a `.pt`; that of a voice has under a thousand."""
 
+_DAMAGED: Final = (
+    *(OSError, SafetensorError, zipfile.BadZipFile, pickle.UnpicklingError, EOFError),
+    # what a pickle that was made to do harm makes of the unpickler
+    *(LookupError, TypeError, ValueError, AttributeError, RuntimeError),
+)
+
 
 def saved_frames(path: Path) -> int:
     """The frames of a voice in `.pt` or `.safetensors`. Raises `VoiceError` for what cannot be read as one."""
     try:
         shape = _safetensors_shape(path) if path.suffix == ".safetensors" else _pt_shape(path)
-    except (OSError, SafetensorError, zipfile.BadZipFile, pickle.UnpicklingError, EOFError, LookupError) as error:
+        return int(shape[0]) + 1
+    except _DAMAGED as error:
         raise VoiceError(f"{path} cannot be read as a voice: {error}") from error
-    return shape[0] + 1
 
 
 def _safetensors_shape(path: Path) -> tuple[int, ...]:
@@ -37,7 +43,7 @@ def _pt_shape(path: Path) -> tuple[int, ...]:
             raise LookupError("it has no list of tensors, or one that is too long")
         with archive.open(index) as file:
             content = _Shapes(file).load()
-    shape = content["embeddings"]
+    shape = content.get("embeddings") if isinstance(content, dict) else None
     if not isinstance(shape, tuple):
         raise LookupError("it holds no embeddings")
     return shape

@@ -17,6 +17,7 @@ def api(serve):
             httpx.AsyncClient(
                 base_url=f"{server.local_url}/v1",
                 headers={"Authorization": f"Bearer {server.api_key}"},
+                timeout=30,
                 trust_env=False,
             ) as client,
         ):

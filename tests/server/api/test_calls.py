@@ -130,6 +130,7 @@ NONSENSE = [
     {"after": "MjAyNg"},
     {"after": "é"},
     {"since": "yesterday"},
+    {"until": "0.5"},
     {"since": "0001-01-01T00:00:00+14:00"},
     {"until": "9999-12-31T23:59:59-14:00"},
     {"q": "a" * 201},
