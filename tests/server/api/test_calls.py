@@ -143,7 +143,6 @@ NONSENSE = [
 NAMES = [
     "0" * 16,
     "f" * 15,
-    "..",
     "..%2f..%2fapi.key",
     "%2e%2e%2fapi.key",
     "calls.db",
