@@ -8,6 +8,7 @@ import { conversation, type Line, type NoteLine, type VerdictLine } from "./conv
 import { highlighted, phrasesOf } from "./highlight";
 import { ReadOut } from "./ReadOut";
 import type { Action, TranscriptRecord } from "./records";
+import { verdictText } from "./verdict";
 
 interface Given {
   records: readonly TranscriptRecord[];
@@ -118,7 +119,7 @@ function Verdict({ line: { verdict } }: { line: VerdictLine }) {
         <Pill tone={ACTION_TONE[verdict.action] ?? "warn"}>{t.actions[verdict.action] ?? verdict.action}</Pill>
       </span>
       <span class="talk-words">
-        {t.verdict(verdict.topic, verdict.phrase, verdict.speaker)}
+        {verdictText(t, verdict)}
         {verdict.withheld && (
           <span class="talk-detail">
             {t.withheld}: <s>{verdict.withheld.trim()}</s>

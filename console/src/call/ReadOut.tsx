@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Texts, useTexts } from "../i18n";
 import type { Line } from "./conversation";
+import { verdictText } from "./verdict";
 
 /** A line is read out when the next one has begun, or nothing has been added to it for so long. */
 const SETTLED_MS = 1500;
@@ -34,7 +35,7 @@ function spoken(line: Line, t: Texts["calls"]): string {
     case "unheard":
       return `${t.unheard}: ${line.text}`;
     case "verdict":
-      return `${t.gate}: ${t.verdict(line.verdict.topic, line.verdict.phrase, line.verdict.speaker)}`;
+      return `${t.gate}: ${verdictText(t, line.verdict)}`;
     case "note":
       return t.note(line.record);
   }

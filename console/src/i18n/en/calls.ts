@@ -124,6 +124,8 @@ export const calls = {
   actions: { refuse: "Refused", redirect: "Redirected", transfer: "Put through", hangup: "Hung up" },
   verdict: (topic: string, phrase: string, speaker: Speaker) =>
     `Topic “${topic}”${phrase ? `, phrase “${phrase}”` : ""}, ${speaker === "caller" ? "in the caller’s question" : "in the agent’s words"}`,
+  offTopic: (speaker: Speaker) =>
+    `None of the allowed topics, ${speaker === "caller" ? "in the caller’s question" : "in the agent’s words"}`,
   withheld: "Withheld",
   heardOfIt: "Heard of it",
   how: HOW,

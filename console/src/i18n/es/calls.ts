@@ -131,6 +131,8 @@ export const calls: Texts["calls"] = {
   actions: { refuse: "Rechazado", redirect: "Desviado", transfer: "Pasada a una persona", hangup: "Colgada" },
   verdict: (topic, phrase, speaker) =>
     `Tema «${topic}»${phrase ? `, frase «${phrase}»` : ""}, ${speaker === "caller" ? "en la pregunta de quien llama" : "en las palabras del agente"}`,
+  offTopic: (speaker) =>
+    `Ninguno de los temas permitidos, ${speaker === "caller" ? "en la pregunta de quien llama" : "en las palabras del agente"}`,
   withheld: "No se dijo",
   heardOfIt: "Se llegó a oír",
   how: HOW,
