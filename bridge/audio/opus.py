@@ -17,6 +17,12 @@ from bridge.facts.formats import MODEL_RATE
 MAX_AHEAD_MS: Final = 10_000
 """What would run further ahead of time is not decoded. A page may hold five seconds, and decoding ten takes 15 ms."""
 
+BYTES_PER_MS: Final = 64
+"""Opus takes up to 510 kbit a second (RFC 6716, section 2.1.1). More is no sound: pages with nothing in them."""
+
+MAX_BURST: Final = 256 * 1024
+"""So many bytes may come before the time that they take."""
+
 MAX_BAD_PAGES: Final = 20
 """So many pages that cannot be decoded are put down to the line; more are a fault of the sender."""
 
@@ -33,7 +39,8 @@ class OpusDecoder:
         self.surplus_ms = 0.0
         self._stream = _sphn().OpusStreamReader(MODEL_RATE)
         self._pages = PageReader()
-        self._began_ms: float | None = None
+        self._began_ms: float | None = None  # when the first bytes came
+        self._bytes = 0
         self._taken_ms = 0.0
 
     @property
@@ -46,11 +53,14 @@ class OpusDecoder:
 
         Raises `CarrierError` where the stream cannot go on.
         """
+        if self._began_ms is None:
+            self._began_ms = now_ms
+        self._bytes += len(data)
+        if self._bytes > MAX_BURST + (now_ms - self._began_ms) * BYTES_PER_MS:
+            raise CarrierError("more bytes came than sound can have")
         sound: list[Samples] = [np.zeros(0, np.float32)]
         try:
             for page in self._pages.receive(data):
-                if self._began_ms is None:
-                    self._began_ms = now_ms
                 if page.milliseconds and self._taken_ms + page.milliseconds > now_ms - self._began_ms + MAX_AHEAD_MS:
                     self.surplus_ms += page.milliseconds
                     continue

@@ -50,6 +50,17 @@ def test_a_small_page_that_claims_half_a_minute_costs_nothing():
     assert decoder.surplus_ms == 100 * 255 * 120.0
 
 
+def test_more_bytes_than_sound_can_have_end_the_stream():
+    decoder = OpusDecoder()
+    decoder.decode(HEADERS, 0.0)
+    empty = page([], b"") * 2000  # 54 KB of pages with nothing in them
+    for number in range(1, 20):
+        assert len(decoder.decode(empty, 1000.0 * number)) == 0
+    with pytest.raises(CarrierError, match="more bytes came than sound can have"):
+        for _ in range(40):
+            decoder.decode(empty, 20_000.0)
+
+
 @hypothesis(max_examples=30)
 @given(st.lists(st.binary(min_size=1, max_size=250), min_size=1, max_size=MAX_BAD_PAGES))
 def test_no_packet_at_all_breaks_the_decoder(packets):

@@ -20,7 +20,7 @@ from bridge.carrier.playback import Playback
 from bridge.facts.events import Audio, Clear, Command, Ended, Event, SendAudio, SendMark
 from bridge.facts.formats import MODEL_RATE, PACKET_MS, PHONE_BYTES_PER_MS, PHONE_PACKET, ULAW_SILENCE, WIDE_BYTES
 
-REPLY_SECONDS: Final = 8.0
+REPLY_SECONDS: Final = 12.0
 """An agent who has not begun to answer so long after the last word of the recording has nothing to say to it."""
 
 GREETING_SECONDS: Final = 30.0

@@ -27,7 +27,7 @@ def hasty(monkeypatch):
 
 
 async def test_the_answer_is_a_wav_no_shorter_than_the_recording_and_its_call_has_a_record(serve, hasty):
-    async with serve() as server:
+    async with serve(record=True) as server:
         answer = await ask(server, recording(400), text_prompt="Be kind.", voice="NATF1")
         entry = await the_call(server)
     assert answer.status_code == 200
@@ -40,7 +40,7 @@ async def test_the_answer_is_a_wav_no_shorter_than_the_recording_and_its_call_ha
     assert json.loads(answer.headers["x-transcript"]) == {"turns": [], "text": "", "truncated": False}
     assert answer.headers["x-call-id"] == entry.call_id
     assert answer.headers["link"] == f'</v1/calls/{entry.call_id}>; rel="describedby"'
-    assert entry.persona == "ad-hoc"
+    assert (entry.persona, entry.recording is None) == ("ad-hoc", False)
 
 
 async def test_it_lies_at_api_as_well_and_a_prompt_may_be_left_out(serve, hasty):
