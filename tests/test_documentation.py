@@ -1,5 +1,6 @@
 """The documentation, executed: every command in a ```sh block, every link, every setting, and the two of the README."""
 
+import ast
 import asyncio
 import os
 import re
@@ -140,6 +141,17 @@ def test_the_files_that_the_documentation_names_exist():
     for page in PAGES:
         for name in re.findall(r"`((?:bridge|tests|infra)/[\w./-]+)`", page.read_text()):
             assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
+def test_the_python_of_the_documentation_is_python_and_imports_what_there_is():
+    for page in PAGES:
+        for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M):
+            compile(block, page.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            for module, names in re.findall(r"^from (bridge[\w.]*) import ([\w, ]+)", block, re.M):
+                place = ROOT / module.replace(".", "/")
+                source = (place / "__init__.py" if place.is_dir() else place.with_suffix(".py")).read_text()
+                for name in names.split(", "):
+                    assert re.search(rf"\b{name}\b", source), f"{page.name}: {module} has no {name}"
 
 
 def test_the_example_of_settings_is_the_table_of_settings():
