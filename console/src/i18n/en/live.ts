@@ -3,8 +3,6 @@ export const live = {
   lines: (busy: number, capacity: number) => `${busy} of ${capacity} lines in use`,
   engine: (name: string) => `Engine ${name}`,
   engineStates: { ready: "ready", starting: "starting", failed: "failed" } as Readonly<Record<string, string>>,
-  connecting: "Connecting…",
-  connected: "Connected",
   reconnecting: "Connection lost. Trying again…",
   denied: "This page gets no news of calls.",
   followed: "The call that is followed",

@@ -5,8 +5,6 @@ export const live: Texts["live"] = {
   lines: (busy, capacity) => `${busy} de ${capacity} líneas en uso`,
   engine: (name) => `Motor ${name}`,
   engineStates: { ready: "listo", starting: "arrancando", failed: "averiado" },
-  connecting: "Conectando…",
-  connected: "Conectado",
   reconnecting: "Conexión perdida. Reintentando…",
   denied: "Esta página no recibe noticias de las llamadas.",
   followed: "La llamada que se sigue",

@@ -193,8 +193,11 @@ function Listen({ callId }: { callId: string }) {
     setStop(null);
   };
   return (
-    <Button icon="listen" busy={busy} pressed={stop !== null} onClick={() => (stop ? end() : void begin())}>
-      {stop ? t.listening : t.listen}
-    </Button>
+    <>
+      <Button icon="listen" busy={busy} pressed={stop !== null} onClick={() => (stop ? end() : void begin())}>
+        {stop ? t.listening : t.listen}
+      </Button>
+      {stop && <span class="small muted live-hint">{t.listenHint}</span>}
+    </>
   );
 }
