@@ -34,7 +34,7 @@ def wide(events):
     return np.frombuffer(b"".join(event.wide for event in events), "<i2")
 
 
-@hypothesis(max_examples=50)
+@hypothesis(max_examples=25)
 @given(st.lists(st.integers(0, 2000), max_size=20))
 def test_pieces_of_any_length_come_out_whole_at_both_rates(lengths):
     stream, samples = opened(), np.clip(np.random.default_rng(1).normal(0, 0.3, sum(lengths)), -1, 1).astype(np.float32)
@@ -107,7 +107,7 @@ def test_a_lag_is_made_up_for_in_the_next_pause_and_speech_is_never_left_out():
     assert (wide(events)[: len(burst)] == mulaw.to_int16(burst)).all()
 
 
-@hypothesis(max_examples=50)
+@hypothesis(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 60), st.booleans()), max_size=40))
 def test_whatever_the_network_does_the_call_hears_the_client_again_within_patience(arrivals):
     """Each arrival: so long after the one before, so many packets of 20 ms, loud or not."""

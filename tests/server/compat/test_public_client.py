@@ -78,7 +78,7 @@ async def test_the_public_command_line_client_works_unchanged(serve, client):
         print_pending=lambda: None,
         print_lag=lambda: None,
     )
-    async with serve(enforce_persona="shop", chat_without_key=True) as server:
+    async with serve(enforce_persona="shop", loopback_without_key=True) as server:
         arguments = argparse.Namespace(url=None, host="127.0.0.1", port=server.port, https=False)
         running = asyncio.create_task(client.run(printer, arguments))
         async with asyncio.timeout(20):
