@@ -96,6 +96,27 @@ async def test_a_voice_is_made_with_consent_heard_and_deleted(serve, open_consol
         assert not list((tmp_path / "own").iterdir())
 
 
+async def test_a_voice_is_recorded_with_the_microphone(serve, open_console, request, tmp_path):
+    tone = (8000 * np.sin(np.arange(30 * 16_000) / 16_000 * 2 * np.pi * 220)).astype(np.int16)
+    wavfile.write(tmp_path / "mic.wav", 16_000, tone)
+    settings = {"model_dir": request.config.rootpath / TINY, "custom_voice_dir": tmp_path / "own"}
+    async with serve(**settings) as server, open_console(server, mic=tmp_path / "mic.wav") as console:
+        page = console.page
+        await console.go("voices")
+        await page.get_by_role("button", name="Add a voice").click()
+        await page.get_by_role("button", name="Record with the microphone").click()
+        await page.get_by_text("Recording: 2 s").wait_for()
+        assert not await faults(page)
+        await console.shot("voices-recording")
+        await page.get_by_role("button", name="Stop recording").click()
+        await page.get_by_text("10 to 20 seconds make a better voice").wait_for()
+        await page.get_by_label("Name").fill("me")
+        await page.get_by_label("I have the consent").check()
+        await page.get_by_role("button", name="Make the voice").click()
+        await page.get_by_text("The voice me is made.").first.wait_for()
+        assert [path.name for path in (tmp_path / "own").iterdir()] == ["me.safetensors"]
+
+
 async def test_the_cpu_engine_is_heard_as_what_it_is(serve, open_console, tmp_path):
     async with (
         serve(engine="cascade", model_dir=tmp_path / "none") as server,

@@ -1,13 +1,13 @@
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import { request } from "../../api/client";
 import { wordsFor } from "../../api/errors";
 import { useTexts } from "../../i18n";
-import { number } from "../../lib/format";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Checkbox, SelectField, TextField } from "../../ui/Field";
 import { Notice } from "../../ui/Notice";
-import { LONGEST, NAME, nameOf, type Recording, readRecording } from "./recording";
+import { RecordingField } from "./RecordingField";
+import { NAME, nameOf, type Recording } from "./recording";
 import { LANGUAGES, type MadeVoice } from "./types";
 
 interface Given {
@@ -70,10 +70,10 @@ export function AddVoice({ taken, onClose, onMade }: Given) {
       }
     >
       <form id={form} class="stack" onSubmit={make}>
-        <FileField
+        <RecordingField
           onRead={(read, file) => {
             setRecording(read);
-            if (!name) setName(nameOf(file));
+            if (!name && file) setName(nameOf(file));
           }}
         />
         <div class="voice-form">
@@ -106,59 +106,6 @@ export function AddVoice({ taken, onClose, onMade }: Given) {
 function useLanguages(none: string): (readonly [string, string])[] {
   const names = useTexts().voices.languages;
   return [["", none] as const, ...LANGUAGES.map((tag) => [tag, names[tag]] as const)];
-}
-
-/** The file, what is to be said of it, and a way to hear it before anything is sent. */
-function FileField({ onRead }: { onRead: (recording: Recording | null, name: string) => void }) {
-  const t = useTexts().voices.dialog;
-  const id = useId();
-  const [state, setState] = useState<{ words: string; kind: "info" | "good" | "warn" | "danger" } | null>(null);
-  const [url, setUrl] = useState("");
-  const latest = useRef(0);
-  useEffect(() => () => URL.revokeObjectURL(url), [url]);
-
-  const chosen = async (file: File | undefined) => {
-    const round = ++latest.current;
-    onRead(null, "");
-    setUrl("");
-    if (!file) return setState(null);
-    setState({ words: t.reading, kind: "info" });
-    const recording = await readRecording(file).catch(() => null);
-    if (round !== latest.current) return;
-    if (!recording) return setState({ words: t.unreadable, kind: "danger" });
-    const seconds = number(recording.seconds, 1);
-    if (recording.seconds > LONGEST) return setState({ words: t.tooLong, kind: "danger" });
-    if (recording.seconds < 1) return setState({ words: t.tooShort, kind: "danger" });
-    if (recording.seconds > 20) setState({ words: t.long(seconds), kind: "warn" });
-    else if (recording.seconds < 10) setState({ words: t.short(seconds), kind: "warn" });
-    else setState({ words: t.good(seconds), kind: "good" });
-    setUrl(URL.createObjectURL(recording.wav));
-    onRead(recording, file.name);
-  };
-
-  return (
-    <div class="field">
-      <label for={id}>{t.file}</label>
-      <input
-        id={id}
-        class="input voice-file"
-        type="file"
-        accept="audio/*,.wav"
-        aria-describedby={`${id}-hint ${id}-state`}
-        onChange={(event) => void chosen(event.currentTarget.files?.[0])}
-      />
-      <span class="hint" id={`${id}-hint`}>
-        {t.fileHint}
-      </span>
-      <div id={`${id}-state`} role="status">
-        {state && <Notice kind={state.kind === "danger" ? "warn" : state.kind}>{state.words}</Notice>}
-      </div>
-      {url && (
-        // biome-ignore lint/a11y/useMediaCaption: nobody knows yet what is said in it
-        <audio class="voice-preview" controls src={url} aria-label={t.preview} />
-      )}
-    </div>
-  );
 }
 
 function Consent({
