@@ -26,6 +26,33 @@ outbound:
   hours: 0:00-24:00
 """
 
+EAR = """
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (to, ...rest) {
+  if (to === this.context.destination) {
+    const splitter = this.context.createChannelSplitter(2);
+    const ears = [0, 1].map((channel) => {
+      const ear = this.context.createAnalyser();
+      connect.call(splitter, ear, channel);
+      return ear;
+    });
+    connect.call(this, splitter);
+    const most = [0, 0];
+    window.loudest = () => ears.map((ear, channel) => {
+      const samples = new Float32Array(ear.fftSize);
+      ear.getFloatTimeDomainData(samples);
+      return (most[channel] = Math.max(most[channel], ...samples.map(Math.abs)));
+    });
+  }
+  return connect.call(this, to, ...rest);
+};
+"""
+"""Puts an ear on each channel of what goes to the loudspeaker: `loudest()` is the loudest sample of each so far."""
+
+UNTIL_HEARD = """new Promise((heard) => {
+  const timer = setInterval(() => Math.min(...loudest()) > 0.02 && heard(clearInterval(timer)), 50);
+})"""
+
 
 @contextlib.asynccontextmanager
 async def calling(server, *names, persona="shop"):
@@ -46,8 +73,7 @@ def button(console, name):
 
 async def test_a_call_is_shown_heard_and_hung_up_on(serve, open_console):
     async with serve() as server, open_console(server) as console:
-        sockets = []
-        console.page.on("websocket", lambda socket: sockets.append(socket))
+        await console.page.add_init_script(EAR)
         await console.go("live")
         await expect(console.page.get_by_text("Nobody is on the line")).to_be_visible()
         await expect(console.page.get_by_role("link", name="Corner Shop")).to_be_visible()
@@ -60,9 +86,8 @@ async def test_a_call_is_shown_heard_and_hung_up_on(serve, open_console):
 
             await button(console, "Listen in").click()
             await expect(button(console, "Listening")).to_have_attribute("aria-pressed", "true")
-            [socket] = sockets
-            sound = await socket.wait_for_event("framereceived", lambda frame: isinstance(frame, bytes))
-            assert len(sound) % 4 == 0
+            async with asyncio.timeout(20):
+                await console.page.evaluate(UNTIL_HEARD)
             await console.shot("live-listening")
 
             await button(console, "Hang up").click()
