@@ -46,3 +46,13 @@ async def test_the_reference_names_no_scope_that_there_is_not():
 
     named = set(re.findall(r"`((?:calls|personas|voices|models|system):\w+|talk)`", API))
     assert named == ALL_SCOPES
+
+
+async def test_every_figure_that_a_page_names_is_among_the_servers(serve, http):
+    receiver = {"webhook_url": "http://127.0.0.1:9/calls", "webhook_secret": "s" * 16}
+    async with serve(**receiver, llm_base_url="http://127.0.0.1:9/v1") as server:
+        told = (await http.get(f"{server.local_url}/metrics")).text
+    families = {name.removesuffix("_total") for name in re.findall(r"^# TYPE (\w+)", told, re.M)}
+    for page in (ROOT / "docs").glob("*.md"):
+        for name in re.findall(r"`(callbridge_\w+)", page.read_text()):
+            assert name.removesuffix("_total") in families, f"{page.name}: {name}"
