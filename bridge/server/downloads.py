@@ -132,7 +132,7 @@ class Downloads:
         assert isinstance(file, str) and isinstance(have, int) and isinstance(total, int)
         if isinstance(sizes := message.get("sizes"), dict):
             self._files = {name: (there, expected) for name, (there, expected) in sizes.items()}
-        if state == "downloading":
+        if state == "downloading" and file in self._files:  # those that are not needed do not count
             self._files[file] = have, total
         self._set(Progress("checking" if state == "checking" else "downloading", file, have, total))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from bridge.facts.errors import BridgeError
 from bridge.hub.disk import require_model
 from bridge.server.errands import ErrandError, errand
 from bridge.server.personas import PersonaBook
+
+log = logging.getLogger("bridge.voices")
 
 MAX_RECORDING: Final = 25_000_000
 """Bytes of a recording, about: as much as the body of the request may have. A minute of stereo in 24 bits has 17 MB."""
@@ -71,8 +74,11 @@ class VoiceShop:
             return "model"
         return None
 
-    async def make(self, name: str, recording: IO[bytes], language: str | None) -> Made:
-        """Make a voice of a WAV file. Raises `VoiceError` for name and recording, `VoiceInUseError` for what is."""
+    async def make(self, name: str, recording: IO[bytes], language: str | None, by: str) -> Made:
+        """Make a voice of a WAV file; `by` is the key that the speaker's consent was confirmed with.
+
+        Raises `VoiceError` for name and recording, `VoiceInUseError` for what is.
+        """
         check_new_name(name)
         if missing := await asyncio.to_thread(self.cannot_make):
             raise VoiceInUseError(_MISSING[missing])
@@ -84,7 +90,9 @@ class VoiceShop:
             with tempfile.TemporaryDirectory(prefix="callbridge-voice-") as folder:
                 path = Path(folder) / "recording.wav"
                 await asyncio.to_thread(_save, recording, path)
-                return await self._have_made(name, path, language)
+                made = await self._have_made(name, path, language)
+        log.info("voice %s: made; the speaker's consent was confirmed with the key %s", name, by)
+        return made
 
     async def _have_made(self, name: str, path: Path, language: str | None) -> Made:
         order = {
@@ -103,7 +111,7 @@ class VoiceShop:
             raise VoiceError(str(error).replace(str(path), "the recording")) from None
         return Made(**done)
 
-    def delete(self, voice: VoiceInfo) -> None:
+    def delete(self, voice: VoiceInfo, by: str) -> None:
         """Delete a custom voice. Raises `VoiceInUseError` for a packaged one, and for one that a persona uses."""
         if voice.kind is not VoiceKind.CUSTOM or voice.path is None:
             raise VoiceInUseError(f"{voice.name} came with the model; only voices that were made here can be deleted")
@@ -111,6 +119,7 @@ class VoiceShop:
             raise VoiceInUseError(f"{', '.join(users)} speaks with it; give the persona another voice first")
         for suffix in SUFFIXES:
             voice.path.with_suffix(suffix).unlink(missing_ok=True)
+        log.info("voice %s: deleted with the key %s", voice.name, by)
 
 
 def _save(recording: IO[bytes], path: Path) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from bridge.engine.personaplex.voices import VoiceError, VoiceInfo, VoiceKind, list_voices
-from bridge.server.access.access import Access
+from bridge.server.access.access import Access, Holder
 from bridge.server.api.answers import refusals
 from bridge.server.auditions import MAX_TEXT, AuditionError, Auditions, NoVoiceError
 from bridge.server.voice_shop import MAX_RECORDING, VoiceInUseError, VoiceShop
@@ -165,7 +165,6 @@ def voices_routes(shop: VoiceShop, auditions: Auditions, access: Access) -> APIR
         "/voices",
         status_code=201,
         summary="Make a voice of a recording",
-        dependencies=[may_write],
         responses=refusals(
             _409="there is a voice of that name, another one is being made, or the model is not here",
             _413="the recording is larger than 25 MB",
@@ -179,6 +178,7 @@ def voices_routes(shop: VoiceShop, auditions: Auditions, access: Access) -> APIR
             bool, Form(description="true: the speaker has agreed, in writing, to an artificial copy of their voice.")
         ],
         language: Annotated[str | None, Form(description="BCP 47 tag.", examples=["en"])] = None,
+        holder: Holder = may_write,
     ) -> MadeVoice:
         """An artificial voice that sounds like the person in the recording.
 
@@ -192,7 +192,7 @@ def voices_routes(shop: VoiceShop, auditions: Auditions, access: Access) -> APIR
         if language is not None and not _is_tag(language):
             raise HTTPException(422, f"language must be a tag such as en or en-GB, not {language[:20]!r}")
         try:
-            made = await shop.make(name, audio.file, language)
+            made = await shop.make(name, audio.file, language, holder.name)
         except VoiceError as error:
             raise HTTPException(422, str(error)) from None
         except VoiceInUseError as error:
@@ -204,14 +204,13 @@ def voices_routes(shop: VoiceShop, auditions: Auditions, access: Access) -> APIR
         "/voices/{name}",
         status_code=204,
         summary="Delete a voice that was made here",
-        dependencies=[may_write],
         responses=refusals(_404="there is no such voice", _409="it is a packaged one, or a persona on duty uses it"),
     )
-    def delete(name: str) -> None:
+    def delete(name: str, holder: Holder = may_write) -> None:
         """The voice's file is all there is of it. A persona that uses it must be given another one first."""
         voice = found(name)
         try:
-            shop.delete(voice)
+            shop.delete(voice, holder.name)
         except VoiceInUseError as error:
             raise HTTPException(409, str(error)) from None
 

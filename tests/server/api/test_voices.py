@@ -69,7 +69,8 @@ async def test_packaged_voices_are_listed_before_they_are_downloaded(serve, http
         assert older.json() == answer
 
 
-async def test_a_voice_is_made_listed_first_and_deleted(studio, http, tmp_path):
+async def test_a_voice_is_made_listed_first_and_deleted(studio, http, tmp_path, caplog):
+    caplog.set_level("INFO", "bridge.voices")
     async with studio() as server:
         made = await add(http, server, language="en-GB")
         assert made.status_code == 201, made.text
@@ -90,6 +91,10 @@ async def test_a_voice_is_made_listed_first_and_deleted(studio, http, tmp_path):
         assert (again.status_code, again.json()["detail"]) == (409, "there is a voice ann already")
         assert (await http.delete(f"{url}/ann", headers=key(server))).status_code == 204
         assert list((tmp_path / "own").iterdir()) == []
+        assert caplog.messages == [
+            "voice ann: made; the speaker's consent was confirmed with the key API_KEY",
+            "voice ann: deleted with the key API_KEY",
+        ]
         assert (await http.delete(f"{url}/ann", headers=key(server))).status_code == 404
         refused = await http.delete(f"{url}/GOLD0", headers=key(server))
         assert refused.status_code == 409
