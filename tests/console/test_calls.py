@@ -124,9 +124,10 @@ async def test_words_and_waveform_play_together(past, serve, open_console):
 
 
 async def test_every_file_of_a_call_can_be_downloaded(past, serve, open_console):
-    async with serve() as server, open_console(server) as console:
+    async with serve() as server, open_console(server, window="phone") as console:
         await console.go(f"calls/{TOOTH}")
         await console.page.get_by_text("Download", exact=True).click()
+        assert (await console.page.locator(".menu-list").bounding_box())["x"] >= 0
         got = {}
         for link in await console.page.locator(".menu-list a").all():
             async with console.page.expect_download() as download:

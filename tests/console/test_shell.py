@@ -104,6 +104,7 @@ async def test_every_view_is_reached_on_a_phones_screen(serve, open_console):
             await expect(heading(console, name)).to_be_visible()
         for name in ("Voices", "Models", "Health"):
             await button(console, "More").click()
+            await expect(console.page.get_by_role("dialog", name="More")).to_be_visible()
             await console.page.get_by_role("dialog").get_by_role("link", name=name).click()
             await expect(heading(console, name)).to_be_visible()
             await expect(console.page.get_by_role("dialog")).to_have_count(0)

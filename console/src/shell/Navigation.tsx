@@ -42,7 +42,7 @@ export function Navigation({ views, current }: Given) {
       </div>
       <Tabs views={views} current={current} more={() => setOpen(true)} />
       {open && (
-        <Dialog title={t.settings} onClose={() => setOpen(false)}>
+        <Dialog title={narrow() ? t.more : t.settings} onClose={() => setOpen(false)}>
           <div class="stack">
             <More views={views.slice(TABS)} current={current} leave={() => setOpen(false)} />
             <Settings />
@@ -51,6 +51,11 @@ export function Navigation({ views, current }: Given) {
       )}
     </nav>
   );
+}
+
+/** Whether there are tabs, as in shell.css. */
+function narrow(): boolean {
+  return window.matchMedia("(max-width: 760px)").matches;
 }
 
 function NavLink({ view, current, onClick }: { view: View; current: string; onClick?: () => void }) {

@@ -24,6 +24,8 @@ export function Dialog({ title, onClose, children, foot, wide }: DialogProps) {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
+    // What is to be filled in, or the harmless one of the buttons, rather than the cross.
+    dialog?.querySelector<HTMLElement>(".dialog-body :is(input, select, textarea), .dialog-foot button")?.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement) before.focus();

@@ -2,7 +2,9 @@ export const live = {
   title: "Live",
   lines: (busy: number, capacity: number) => `${busy} of ${capacity} lines in use`,
   engine: (name: string) => `Engine ${name}`,
-  engineStates: { ready: "ready", starting: "starting", failed: "failed" } as Readonly<Record<string, string>>,
+  engineStates: { ready: "ready", starting: "starting", down: "down", stopped: "stopped" } as Readonly<
+    Record<string, string>
+  >,
   reconnecting: "Connection lost. Trying again…",
   denied: "This page gets no news of calls.",
   followed: "The call that is followed",
@@ -44,7 +46,7 @@ export const live = {
   callTo: "Number to call",
   callToHint: "With country code, such as +12025550143.",
   callPersona: "Persona that calls",
-  callPersonaHint: "It needs a group `outbound` in its file.",
+  callPersonaHint: "It needs a group “outbound” in its file.",
   callRecord: "Recording",
   callRecordings: { default: "As set on the bridge", yes: "Record", no: "Do not record" },
   callTrunk: "SIP trunk",

@@ -5,7 +5,7 @@ import { conversation } from "../../call/conversation";
 import { parseRecords, saysMore } from "../../call/records";
 import { useTexts } from "../../i18n";
 import { clock, moment } from "../../lib/format";
-import { useLoaded } from "../../lib/load";
+import { useEvery, useLoaded } from "../../lib/load";
 import { go, href } from "../../lib/router";
 import { Button, LinkButton } from "../../ui/Button";
 import { confirm } from "../../ui/Dialog";
@@ -21,6 +21,8 @@ import { usePlayback } from "./usePlayback";
 
 const path = (callId: string, rest = "") => `v1/calls/${encodeURIComponent(callId)}${rest}`;
 
+const REFRESH_MS = 5000;
+
 /** One call: what is known of it, its words, its sound. */
 export function OneCall({ callId }: { callId: string }) {
   const t = useTexts();
@@ -31,6 +33,11 @@ export function OneCall({ callId }: { callId: string }) {
     return parseRecords(await response.text());
   });
   const call = facts.value;
+  useEvery(REFRESH_MS, () => {
+    if (call?.ended !== null) return; // it is over, and stays as it is
+    facts.reload();
+    words.reload();
+  });
   const party = call && (call.direction === "outbound" ? call.to : call.from);
   return (
     <Page
