@@ -81,6 +81,7 @@ async def test_the_fallback_apologises_reaches_a_person_and_frees_the_promised_s
         assert verbs == ["Say", "Dial"]
         assert response.find("Dial").text == "+12025550112"
         assert server.switchboard.free == 1
+        await phone.over()
         assert phone.row.ended_how == "never_connected"
         assert "none came within 15 s (11200)" in caplog.text
         assert "/twilio/voice: our answer was" in caplog.text

@@ -30,7 +30,7 @@ async def test_a_person_sees_the_caller_hears_who_it_is_and_the_record_tells_how
         [ended] = of(records, Ended)
         assert ended.reason.endswith("the caller pressed a key for it; they talked for 0 s")
         await slot_is_free(server)
-        assert not server.switchboard.calls
+        await until(lambda: not server.switchboard.calls)
 
 
 async def test_a_caller_whom_nobody_takes_comes_back_and_the_call_has_one_record(line):
