@@ -26,7 +26,7 @@ async def place(server):
     """One finished call, recorded."""
     recordings = [load_recording(BUNDLED / "u20.wav")]
     line = Line(server.local_url, persona="shop", record=True)
-    return await place_call(line, Script(recordings, Manners()), api_key=server.api_key)
+    return await place_call(line, Script(recordings, Manners(greeting=300, answer=300)), api_key=server.api_key)
 
 
 @pytest.mark.parametrize(("scheme", "window", "locale"), LOOKS)
