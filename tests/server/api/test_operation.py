@@ -131,7 +131,7 @@ async def test_what_callers_wait_for_answers_is_sampled_also_of_calls_that_have_
         line = Line(server.local_url, persona="shop")
         script = Script([load_recording(BUNDLED / "u02.wav")], Manners())
         result = await place_call(line, script, api_key=server.api_key)
-        assert not server.switchboard.live
+        await until(lambda: not server.switchboard.live)
         server.room.watch.take()
         told = server.room.watch.series.recent(60)
         assert sum(told["answers"]) >= 1
