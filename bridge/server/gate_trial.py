@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bridge.engine.embedding import Embedder, load_embedder
 from bridge.engine.personaplex.config import TOKENISER_FILE, PersonaPlexError
 from bridge.facts.speech import Speaker
 from bridge.gate.rules import compile_rules
@@ -16,6 +15,9 @@ from bridge.gate.vocabulary import Piece
 from bridge.persona.document import read_yaml
 from bridge.persona.load import Report, examine
 from bridge.persona.schema import Persona
+
+if TYPE_CHECKING:
+    from bridge.engine.embedding import Embedder
 
 KEPT: Final = 16
 """Texts of personas, and allowed topics, that are kept compiled."""
@@ -72,4 +74,7 @@ def _scope(persona: Persona) -> Scope | None:
 
 @lru_cache(maxsize=1)
 def _embedder() -> Embedder:
+    """Not before somebody tries a persona that has allowed topics: it takes a second or two, and 250 MB from then on."""
+    from bridge.engine.embedding import load_embedder
+
     return load_embedder()
