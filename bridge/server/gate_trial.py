@@ -74,7 +74,7 @@ def _scope(persona: Persona) -> Scope | None:
 
 @lru_cache(maxsize=1)
 def _embedder() -> Embedder:
-    """Not before somebody tries a persona that has allowed topics: it takes a second or two, and 250 MB from then on."""
+    """Not before somebody tries a persona with allowed topics: it takes a second or two, and 250 MB from then on."""
     from bridge.engine.embedding import load_embedder
 
     return load_embedder()

@@ -20,7 +20,6 @@ from bridge.server.api.answers import refusals
 from bridge.server.api.call_shapes import CallDetail, Deleted, Row, Rows, links
 from bridge.server.api.desk import Desk
 from bridge.server.call_files import CallFile, CallFiles, InProgressError
-from bridge.server.database import StoreError
 from bridge.server.journal import JournalError
 from bridge.server.register import LiveCall
 from bridge.server.search import find_calls
@@ -64,12 +63,9 @@ class CallDesk:
     desk: Desk
 
     async def look(self, work: Callable[..., T], *args: Any) -> T:
-        """Ask index or disk for something, in a thread. HTTPException where they refuse."""
+        """Ask index or disk for something, in a thread. HTTPException for a transcript that is gone."""
         try:
             return await self.desk.do(work, *args)
-        except StoreError as error:
-            log.error("%s", error)
-            raise HTTPException(503, "the index of calls cannot be reached; try again in a moment") from None
         except JournalError as error:
             log.warning("%s", error)
             raise HTTPException(404, "the transcript of this call is gone") from None
