@@ -1,7 +1,8 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
-import "./styles/ui.css";
+import "./styles/surfaces.css";
+import "./styles/controls.css"; // after the cards: a menu is one, with less room
 import { render } from "preact";
 import { beginSession } from "./api/session";
 import { applyLanguage } from "./i18n";
