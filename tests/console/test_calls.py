@@ -153,3 +153,13 @@ async def test_a_call_is_deleted_when_that_is_confirmed(past, serve, open_consol
         await dialog.get_by_role("button", name="Delete").click()
         await expect(rows(console)).to_have_count(1)
         assert server.store.get(PARKING) is None
+
+
+async def test_a_key_that_is_not_good_for_listening_is_shown_words_and_no_player(past, serve, open_console):
+    async with serve() as server:
+        key, _ = server.access.keys.create("reader", ["calls:read"])
+        async with open_console(server, key=key) as console:
+            await console.go(f"calls/{TOOTH}")
+            await expect(console.page.get_by_text("What helps against toothache?")).to_be_visible()
+            await expect(console.page.get_by_text("calls:listen")).to_be_visible()
+            assert not await console.page.locator("audio").count()

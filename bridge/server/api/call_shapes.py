@@ -22,7 +22,6 @@ _ROW: Final[JsonDict] = {
     "started_at": "2026-01-31T09:30:00.000Z",
     "ended_at": "2026-01-31T09:30:39.300Z",
     "ended": "caller_hung_up",
-    "ended_how": "caller_hung_up",
     "seconds": 39.3,
     "turns": 6,
     "verdicts": 1,
@@ -37,7 +36,7 @@ _LINKS: Final[JsonDict] = {
     "waveform": "/v1/calls/57f1eb151d4c7451/waveform",
 }
 _CALL: Final[JsonDict] = {
-    **{name: value for name, value in _ROW.items() if name not in ("ended_how", "turns", "verdicts", "problems")},
+    **{name: value for name, value in _ROW.items() if name not in ("turns", "verdicts", "problems")},
     "carrier": "twilio",
     "reason": "the caller hung up",
     "turns": [{"speaker": "caller", "text": "Can I take antibiotics?", "start_ms": 23100, "end_ms": 24800}],
@@ -76,7 +75,6 @@ class Row(Shape):
     started_at: str
     ended_at: str | None
     ended: str | None = Field(description="How it ended; `interrupted` if the process died; null while it goes on.")
-    ended_how: str | None = Field(deprecated=True, description="The same as `ended`, under its name of former days.")
     seconds: float | None
     turns: int
     verdicts: int = Field(description="How often the gate stopped something.")

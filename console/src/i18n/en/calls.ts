@@ -86,6 +86,7 @@ export const calls = {
   summary: "Summary",
   recording: "Recording",
   noRecording: "This call was not recorded.",
+  mayNotHear: "It was recorded; your key is not good for listening (calls:listen).",
   noWords: "Nothing was said that could be written down.",
   play: "Play",
   pause: "Pause",

@@ -89,6 +89,7 @@ export const calls: Texts["calls"] = {
   summary: "Resumen",
   recording: "Grabación",
   noRecording: "Esta llamada no se grabó.",
+  mayNotHear: "Se grabó; su clave no sirve para escuchar (calls:listen).",
   noWords: "No se dijo nada que se pudiera escribir.",
   play: "Reproducir",
   pause: "Pausa",

@@ -84,7 +84,8 @@ function Sounds({ call, records }: { call: CallFacts; records: ReturnType<typeof
   const lines = useMemo(() => conversation(records), [records]);
   const audio = useRef<HTMLAudioElement>(null);
   const playback = usePlayback(audio);
-  const sounds = Boolean(call.recording);
+  const mayHear = useScope("calls:listen");
+  const sounds = Boolean(call.recording) && mayHear;
   return (
     <>
       {sounds ? (
@@ -94,7 +95,7 @@ function Sounds({ call, records }: { call: CallFacts; records: ReturnType<typeof
           <Player callId={call.call_id} lines={lines} playback={playback} seconds={call.seconds} />
         </section>
       ) : (
-        <p class="muted small">{t.noRecording}</p>
+        <p class="muted small">{call.recording ? t.mayNotHear : t.noRecording}</p>
       )}
       <section class="card calls-words" aria-label={t.conversation}>
         {lines.length ? (
@@ -110,6 +111,7 @@ function Sounds({ call, records }: { call: CallFacts; records: ReturnType<typeof
 function Actions({ call }: { call: CallFacts }) {
   const t = useTexts().calls;
   const mayDelete = useScope("calls:control");
+  const mayHear = useScope("calls:listen");
   const forget = () =>
     confirm({
       title: t.forgetTitle,
@@ -123,7 +125,7 @@ function Actions({ call }: { call: CallFacts }) {
       },
     });
   const files = [
-    ...(call.recording ? (["recording.wav"] as const) : []),
+    ...(call.recording && mayHear ? (["recording.wav"] as const) : []),
     "transcript.txt",
     "transcript.json",
     "transcript.jsonl",
