@@ -1,6 +1,7 @@
 """SIPp as a caller: scenarios from a few steps, run as the real program; media is the test's own (`rtp`)."""
 
 import asyncio
+import random
 import re
 import socket
 
@@ -117,7 +118,14 @@ def media_port(messages, behind="SIP/2.0 200", host="127.0.0.1"):
     return (host, int(found[0]))
 
 
-def free_port(host, kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+def free_port(host):
+    """A port free for UDP and TCP, below those that outgoing connections get: none of them takes it meanwhile."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind((host, port))
+        except OSError:
+            continue
+        return port
