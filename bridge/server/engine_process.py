@@ -23,6 +23,7 @@ from bridge.facts.speech import Recollection
 from bridge.facts.ticks import Ticks
 from bridge.persona.schema import Persona
 from bridge.server.engine_slot import EngineSlot
+from bridge.server.engine_wire import Wire, reap
 
 log = logging.getLogger("bridge.engine")
 
@@ -45,35 +46,6 @@ class EngineCounters:
     restarts: int = 0
     frames_refused: int = 0
     beat: messages.Beat = field(default_factory=lambda: messages.Beat(0.0, 0, 0, 0))
-
-
-class _Wire(asyncio.Protocol):
-    """Cuts the socket's bytes into messages."""
-
-    def __init__(self, process: EngineProcess, generation: int) -> None:
-        self._process = process
-        self._generation = generation
-        self._buffer = bytearray()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        start = 0
-        header = messages.HEADER
-        while len(self._buffer) - start >= header.size:
-            (length,) = header.unpack_from(self._buffer, start)
-            if length > messages.MAX_MESSAGE:
-                self._process.lost(self._generation, "the engine process sent a message without measure")
-                return
-            end = start + header.size + length
-            if len(self._buffer) < end:
-                break
-            body = bytes(memoryview(self._buffer)[start + header.size : end])
-            self._process.received(self._generation, messages.from_engine.decode(body))
-            start = end
-        del self._buffer[:start]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._process.lost(self._generation, "the engine process has ended")
 
 
 @dataclass(slots=True)
@@ -160,7 +132,11 @@ class EngineProcess:
                 sys.executable, "-m", "bridge.engine.worker", str(theirs.fileno()), pass_fds=[theirs.fileno()]
             )
         running.transport, _ = await asyncio.get_running_loop().create_connection(
-            lambda: _Wire(self, running.generation), sock=ours
+            lambda: Wire(
+                lambda message: self.received(running.generation, message),
+                lambda why: self.lost(running.generation, why),
+            ),
+            sock=ours,
         )
         self._write(self.configuration)
         try:
@@ -169,7 +145,7 @@ class EngineProcess:
                 await self._watch(running)
         finally:
             self._end(running)
-            await _reap(running.process)
+            await reap(running.process)
         return ready
 
     async def _becomes_ready(self, running: _Running) -> bool:
@@ -387,15 +363,3 @@ async def _first(*events: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-async def _reap(process: asyncio.subprocess.Process | None) -> None:
-    """A process whose socket is closed ends by itself; one that does not is killed."""
-    if process is None:
-        return
-    try:
-        async with asyncio.timeout(2):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

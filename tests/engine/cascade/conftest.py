@@ -124,6 +124,14 @@ class Telephone:
     def quiet(self, seconds):
         return self.hear(np.zeros(int(seconds * 24000), np.float32))
 
+    def draw_breath(self, submit):
+        """Fall silent just until the engine begins to think."""
+        for _ in range(5):
+            if submit.waiting:
+                return
+            self.quiet(0.08)
+        raise AssertionError("the engine does not notice the pause")
+
     def until_silent(self):
         """Say nothing until the agent has finished."""
         begin = len(self.frames)
@@ -168,6 +176,18 @@ def _make_persona():
 @pytest.fixture(scope="session")
 def persona():
     return make_persona()
+
+
+@pytest.fixture(scope="session")
+def hours(persona):
+    """The answer on opening hours."""
+    return persona.facts[0].answer
+
+
+@pytest.fixture(scope="session")
+def parking(persona):
+    """The answer on parking."""
+    return persona.facts[2].answer
 
 
 @pytest.fixture(scope="session", name="clip_16k")

@@ -8,30 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.facts.speech import Said
-from bridge.persona.schema import AfterRefusals, Allowed, BlockedTopic, Fact, Limits, Listening, RecordingNotice
+from bridge.persona.schema import Limits, Listening, RecordingNotice
 
 
 def said(frames):
     return "".join(frame.text for frame in frames).strip()
-
-
-def draw_breath(phone, submit):
-    """Fall silent just until the engine begins to think."""
-    for _ in range(5):
-        if submit.waiting:
-            return
-        phone.quiet(0.08)
-    raise AssertionError("the engine does not notice the pause")
-
-
-@pytest.fixture(scope="module")
-def hours(persona):
-    return persona.facts[0].answer
-
-
-@pytest.fixture(scope="module")
-def parking(persona):
-    return persona.facts[2].answer
 
 
 def test_the_greeting_begins_in_the_first_frame_and_is_said_word_for_word(ring, persona):
@@ -137,7 +118,7 @@ def test_what_was_thought_during_a_breath_is_thrown_away(ring, later, clip_24k):
     sound = clip_24k("u02")
     middle = 24000 * 18 // 10
     phone.hear(sound[:middle])
-    draw_breath(phone, submit)
+    phone.draw_breath(submit)
     (first,) = submit.waiting
     phone.hear(sound[middle:])
     assert first[0].cancelled()
@@ -213,119 +194,6 @@ def test_keys_are_not_taken_for_words(ring):
     assert not any(frame.pcm for frame in phone.quiet(2))
 
 
-def test_a_callers_blocked_question_gets_the_refusal_word_for_word_and_a_verdict(ring, persona):
-    phone = ring()
-    phone.until_silent()
-    assert phone.ask("u11") == persona.refusal
-    (verdict,) = phone.verdicts
-    assert (verdict.speaker, verdict.action) == ("caller", "refuse")
-    assert (verdict.phrase, verdict.topic) == ("insurance", "medication")
-    spoken_at = next(at for at, frame in enumerate(phone.frames) if frame.verdicts)
-    assert verdict.at_ms == spoken_at * 80
-
-
-def test_a_question_like_a_blocked_example_gets_the_refusal(ring, make_persona):
-    example = "Is parking available close to your building?"
-    persona = make_persona(blocked=(BlockedTopic(topic="parking", words=("garage",), examples=(example,)),))
-    phone = ring(persona)
-    phone.until_silent()
-    assert phone.ask("u13") == persona.refusal
-    assert [(verdict.phrase, verdict.topic) for verdict in phone.verdicts] == [(example, "parking")]
-
-
-def test_an_answer_that_meets_a_blocked_word_is_never_spoken(ring, make_persona):
-    answer = "Ask us. We close when the antibiotics are gone. Goodbye."
-    persona = make_persona(facts=(Fact(ask=("What are your opening hours?",), answer=answer),))
-    phone = ring(persona)
-    phone.until_silent()
-    assert phone.ask("u02") == f"Ask us. {persona.refusal}"
-    (verdict,) = phone.verdicts
-    assert (verdict.speaker, verdict.withheld) == ("agent", "We close when the antibiotics are gone.")
-
-
-def test_after_so_many_refusals_the_persona_ends_it(ring, make_persona):
-    persona = make_persona(after_refusals=AfterRefusals(count=2, action="transfer", say="I'd better put you through."))
-    phone = ring(persona)
-    phone.until_silent()
-    assert phone.ask("u11") == persona.refusal
-    assert phone.ask("u11") == f"{persona.refusal} I'd better put you through."
-    assert [verdict.action for verdict in phone.verdicts] == ["refuse", "transfer"]
-    assert phone.wishes == ["transfer"]
-
-
-def test_a_topic_that_redirects_asks_its_question_and_the_rest_of_the_answer_is_dropped(ring, make_persona):
-    answer = "Ask us. We close when the antibiotics are gone. We never open on Sunday."
-    asked = "Shall I put you through to the dentist?"
-    topic = BlockedTopic(topic="medication", words=("antibiotic*",), action="redirect", question=asked)
-    persona = make_persona(blocked=(topic,), facts=(Fact(ask=("What are your opening hours?",), answer=answer),))
-    phone = ring(persona)
-    phone.until_silent()
-    assert phone.ask("u02") == f"Ask us. {persona.refusal} {asked}"
-    assert [verdict.action for verdict in phone.verdicts] == ["redirect"]
-    assert phone.wishes == []
-
-
-def test_a_yes_to_a_redirect_is_answered_like_the_question_it_asked(ring, make_persona, hours):
-    topic = BlockedTopic(
-        topic="medication", words=("insurance",), action="redirect", question="Shall I tell you when we are open?"
-    )
-    phone = ring(make_persona(blocked=(topic,)))
-    phone.until_silent()
-    assert phone.ask("u11").endswith("Shall I tell you when we are open?")
-    assert phone.ask("Yes, please.") == hours
-
-
-def test_who_asks_for_something_off_the_topics_is_refused_instead_of_asked_again(ring, make_persona, hours):
-    persona = make_persona(allowed=Allowed(topics=("teeth and dental treatment", "hours and address of the practice")))
-    phone = ring(persona)
-    phone.until_silent()
-    assert phone.ask("What is the capital of France?") == persona.refusal
-    (verdict,) = phone.verdicts
-    assert (verdict.speaker, verdict.topic, verdict.withheld) == ("caller", "off topic", "")
-    assert phone.ask("u02") == hours
-
-
-@pytest.mark.parametrize("action", ["transfer", "hangup"])
-def test_a_topic_ends_the_call_once_its_refusal_and_the_last_words_were_heard(ring, make_persona, action):
-    topic = BlockedTopic(topic="medication", words=("insurance",), action=action, refusal="I'm not the one to ask.")
-    persona = make_persona(blocked=(topic,))
-    phone = ring(persona)
-    phone.until_silent()
-    last = persona.transfer_say if action == "transfer" else persona.limits.goodbye
-    assert phone.ask("u11") == f"I'm not the one to ask. {last}"
-    assert phone.wishes == [action]
-
-
-def test_a_refusal_thought_in_vain_does_not_count(ring, make_persona, later, speech):
-    persona = make_persona(after_refusals=AfterRefusals(count=2, action="hangup"))
-    submit = later()
-    phone = ring(persona, submit=submit)
-    phone.until_silent()
-    phone.hear(speech("u11"))
-    draw_breath(phone, submit)
-    submit.do()
-    phone.hear(speech("u02"))
-    submit.do()
-    phone.quiet(0.6)
-    submit.do()
-    phone.until_silent()
-    assert len(phone.verdicts) <= 1
-    assert phone.wishes == []
-
-
-def test_a_caller_who_goes_on_into_a_refusal_is_counted_once(ring, make_persona, speech):
-    persona = make_persona(after_refusals=AfterRefusals(count=2, action="hangup"))
-    phone = ring(persona)
-    phone.until_silent()
-    phone.hear(speech("u11"))
-    while not phone.quiet(0.08)[-1].pcm:
-        assert len(phone.frames) < 500
-    phone.hear(speech("u13"))
-    phone.quiet(8)
-    assert len(phone.verdicts) == 2
-    assert phone.wishes == []
-
-
 def test_who_asks_for_a_person_is_put_through_once_that_was_said(ring, persona):
     phone = ring()
     phone.until_silent()
@@ -356,7 +224,7 @@ def test_a_line_of_the_bridge_does_not_lose_the_turn_in_which_it_falls(ring, lat
     phone = ring(submit=submit)
     phone.until_silent()
     phone.hear(speech("u02"))
-    draw_breath(phone, submit)
+    phone.draw_breath(submit)
     phone.slot.say("Are you still there?", None)
     submit.do()
     frames = phone.until_silent()
