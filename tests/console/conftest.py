@@ -14,8 +14,8 @@ SHOTS = os.environ.get("CONSOLE_SHOTS")
 """A folder where the tests leave their screenshots, for eyes."""
 
 WINDOWS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
-WAIT_MS = 20_000
-"""For a busy machine; nothing here is slow."""
+WAIT_MS = 60_000
+"""For a busy machine, where downloads and the making of voices come last; nothing here is slow."""
 
 expect.set_options(timeout=WAIT_MS)
 

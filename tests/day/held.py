@@ -38,6 +38,7 @@ class Held:
 
 def held(rest_port: int) -> Held:
     """Look. `rest_port` is that of the carrier's REST API."""
+    gc.unfreeze()  # what a server has left out of collections counts too, before a day as after it
     gc.collect()
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     return Held(
@@ -65,7 +66,6 @@ def let_go(server: Any) -> None:
     ended. What is left then belongs to no call.
     """
     server.switchboard.register._past.clear()
-    gc.unfreeze()  # the server's own objects are left out of collections
     for one in gc.get_objects():
         if type(one) is Replays:
             one._answers.clear()

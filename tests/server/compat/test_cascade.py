@@ -26,6 +26,7 @@ def dental(request):
     """The dental practice, in fewer words."""
     text = (request.config.rootpath / "personas" / "dental.yaml").read_text()
     text = re.sub(r"^consent: .*\n", "", text, flags=re.M)
+    text = text.replace("- malpractice", "- shoes")  # which the recogniser hears well
     text = re.sub(r"^greeting: .*$", f"greeting: {GREETING}", text, flags=re.M)
     return {"dental": re.sub(r"answer: We're open Monday.*$", f"answer: {ANSWER}", text, flags=re.M)}
 
@@ -85,7 +86,7 @@ async def test_callers_are_answered_as_the_persona_says_and_blocked_topics_refus
             group.create_task(chat(server, request.path.parent))
             group.create_task(conversation(server))
             group.create_task(speech(server, "u02", QUESTION, ANSWER))
-            group.create_task(speech(server, "blocked", "antibiotics", REFUSAL))
+            group.create_task(speech(server, "u17", "shoes", REFUSAL))
         await server.switchboard.stop()
         entries = server.store.list()
         records = [read_transcript(server.settings.data_dir, entry.transcript).records for entry in entries]

@@ -150,10 +150,10 @@ async def test_a_stream_to_come_back_on_that_cannot_be_opened_ends_the_one_recor
 
 async def test_a_recording_goes_on_in_its_file_when_the_caller_comes_back(line):
     async with line(record=True) as (server, account):
-        account.book[PERSON] = Callee("no-answer", ring_s=0.3)
+        account.book[PERSON] = Callee("no-answer", ring_s=1.0)
         report = await account.ring(OURS, CALLER, Presses(until=100))
         row = await row_of(server, report)
         assert [r.state for r in of(records_of(server, row), RecordingRecord)] == ["began", "began"]
         with wave.open(str(server.settings.data_dir / row.recording)) as file:
             seconds = file.getnframes() / file.getframerate()
-        assert seconds > row.seconds + 0.25
+        assert seconds > row.seconds + 0.75
