@@ -218,7 +218,9 @@ async def test_somebody_is_called(house, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_call_is_hung_up_on_and_its_events_are_told_to_the_end(house, going_on, language):
     following = asyncio.create_task(house.run(language, "events", going_on))
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(10):
+        while not house.server.access.streams:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     assert going_on in await house.run(language, "control", going_on, "hangup")
     assert "operator_hangup" in await following
 
